@@ -1,0 +1,25 @@
+/**
+ * The example as it is: its server program and its client.
+ *
+ * @module
+ */
+import { startProgram } from "@ipc/core/child";
+import { connect } from "@ipc/tcp-echo";
+import type { VariantSetup } from "../../src/bench/variant.ts";
+import { measureLoad, parseLoad } from "./load.ts";
+
+/** `messageBytes`, `inFlight`. */
+export const setup: VariantSetup = async (options) => {
+  const load = parseLoad(options);
+  const server = startProgram(new URL("../../../tcp-echo/bin/server.ts", import.meta.url), ["--port", "0"]);
+  const client = await connect(await server.ready);
+  const message = new Uint8Array(load.messageBytes).fill(0x61);
+  return {
+    pids: [server.pid],
+    measure: (request) => measureLoad(load, request, () => client.request(message)),
+    async close() {
+      await client.close();
+      await server.stop();
+    },
+  };
+};
