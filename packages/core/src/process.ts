@@ -53,6 +53,16 @@ export async function runProgram<const F extends Record<string, Flag>>(
 /**
  * Prints the line by which people and programs know that a server is there, and where. A server that is open to the
  * network says under which addresses other machines reach it.
+ *
+ * @example
+ * ```ts
+ * import { sayReady } from "@ipc/core/process";
+ *
+ * sayReady("tcp-echo", "tcp://127.0.0.1:65432");
+ * ```
+ * ```text
+ * tcp-echo listening on tcp://127.0.0.1:65432
+ * ```
  */
 export function sayReady(name: string, url: string): void {
   say(`${name} listening on ${url}`);
@@ -71,6 +81,26 @@ export function sayReady(name: string, url: string): void {
  * ends it at once with 1, and so does the end of `withinMs`: it says what was left open.
  *
  * Not `close-with-grace`: that calls `process.exit` when all went well, which would hide a socket left open.
+ *
+ * @example
+ * ```ts
+ * import { once } from "node:events";
+ * import { createServer } from "node:net";
+ * import { closeOnSignal } from "@ipc/core/process";
+ *
+ * const server = createServer().listen(0, "127.0.0.1");
+ * closeOnSignal({
+ *   async close() {
+ *     server.close();
+ *     console.log("closed");
+ *   },
+ * });
+ * await once(server, "listening");
+ * process.kill(process.pid, "SIGTERM");
+ * ```
+ * ```text
+ * closed
+ * ```
  */
 export function closeOnSignal(closable: Closable, withinMs = END_WITHIN_MS): void {
   let isClosing = false;

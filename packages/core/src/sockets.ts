@@ -19,6 +19,17 @@ export interface ConnectOptions extends WaitOptions {
  *
  * @throws {TypeError} `ERR_INVALID_URL`.
  * @throws {Error} `ECONNREFUSED`, `ETIMEDOUT`, `ENOTFOUND`, …, when nobody is there within `waitMs`.
+ * @example
+ * ```ts
+ * import { connectTcp } from "@ipc/core/sockets";
+ *
+ * const onWaiting = (error: Error) => console.log("waiting:", error.message);
+ * await connectTcp("tcp://127.0.0.1:1", { waitMs: 10, onWaiting }).catch((error) => console.log(error.code));
+ * ```
+ * ```text
+ * waiting: Cannot connect to tcp://127.0.0.1:1: nobody listens there
+ * ECONNREFUSED
+ * ```
  */
 export async function connectTcp(url: string, options: ConnectOptions = {}): Promise<Socket> {
   const { host, port } = parseAddress(url, "tcp");
@@ -73,6 +84,22 @@ const REASONS: Record<string, string> = {
  * `lingerMs` sends nothing either; and after ten times `lingerMs` in any case. Closing at once with unread bytes would
  * send RST, and a peer that gets RST may lose replies it has not read yet (RFC 9293 section 3.6.1; RFC 9112 section 9.6
  * tells the same of HTTP).
+ *
+ * @example
+ * ```ts
+ * import { text } from "node:stream/consumers";
+ * import { connectTcp, endSocket } from "@ipc/core/sockets";
+ * import { startTcpServer } from "@ipc/core/tcp-server";
+ *
+ * const server = await startTcpServer({}, async (socket) => console.log(await text(socket)));
+ * const socket = await connectTcp(server.url);
+ * socket.write("Good day");
+ * await endSocket(socket);
+ * await server.close();
+ * ```
+ * ```text
+ * Good day
+ * ```
  */
 export function endSocket(socket: Socket, lingerMs = 1_000): Promise<void> {
   return new Promise((resolve) => {

@@ -135,7 +135,19 @@ export async function startTcpServer(
   return { url, close, [Symbol.asyncDispose]: close };
 }
 
-/** One line for a log. */
+/**
+ * One line for a log.
+ *
+ * @example
+ * ```ts
+ * import { describeTcpEvent } from "@ipc/core/tcp-server";
+ *
+ * console.log(describeTcpEvent({ type: "connected", peer: "127.0.0.1:54321" }));
+ * ```
+ * ```text
+ * 127.0.0.1:54321 connected
+ * ```
+ */
 export function describeTcpEvent(event: TcpServerEvent): string {
   switch (event.type) {
     case "connected":

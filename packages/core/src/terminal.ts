@@ -46,7 +46,19 @@ export function printable(bytes: Uint8Array, maxCharacters = 200): string {
 // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what it looks for.
 const CONTROL = /[\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g;
 
-/** The same text in a colour on a terminal; as it is where it goes to a file or `NO_COLOR` is set. */
+/**
+ * The same text in a colour on a terminal; as it is where it goes to a file or `NO_COLOR` is set.
+ *
+ * @example
+ * ```ts
+ * import { paint, say } from "@ipc/core/terminal";
+ *
+ * say(`${paint("green", "✓")} passed`);
+ * ```
+ * ```text
+ * ✓ passed
+ * ```
+ */
 export function paint(format: Parameters<typeof styleText>[0], text: string): string {
   const plain = !process.stdout.isTTY || process.env["NO_COLOR"] || process.env["TERM"] === "dumb";
   return plain ? text : styleText(format, text);
