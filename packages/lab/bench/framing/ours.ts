@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { encodeFrame, type Framing, lengthFraming, lineFraming } from "@ipc/core/framing";
+import { encodeFrame, lengthFraming, lineFraming } from "@ipc/core/framing";
 import { createTextLineDecoder } from "@ipc/core/text-lines";
 import type { VariantSetup } from "../../src/bench/variant.ts";
 import { buildWire, measureDecoding, parseWireOptions, type Tally } from "./wire.ts";
@@ -14,32 +14,24 @@ export const setup: VariantSetup = (options) => {
   const framing = options["framing"] === "lines" ? lineFraming : lengthFraming;
   const limits = { maxFrameBytes: wireOptions.frameBytes };
   const wire = buildWire((message) => encodeFrame(framing, message, limits), wireOptions);
-  const decode = options["isText"] === true ? decodeToText : decodeToBytes;
+  const createDecoder = options["isText"] === true ? createTextLineDecoder : framing.createDecoder;
   return {
-    measure: (request) => measureDecoding(wire, () => decode(framing, wire.chunks, limits), request, wireOptions),
+    measure: (request) =>
+      measureDecoding(wire, () => decodeAll(createDecoder(limits), wire.chunks), request, wireOptions),
   };
 };
 
-function decodeToBytes(framing: Framing, chunks: readonly Uint8Array[], limits: { maxFrameBytes: number }): Tally {
-  const decoder = framing.createDecoder(limits);
+interface Decoder {
+  decode(chunk: Uint8Array): readonly { length: number }[];
+  end(): void;
+}
+
+function decodeAll(decoder: Decoder, chunks: readonly Uint8Array[]): Tally {
   const tally = { frames: 0, bytes: 0 };
   for (const chunk of chunks) {
     for (const frame of decoder.decode(chunk)) {
       tally.frames++;
       tally.bytes += frame.length;
-    }
-  }
-  decoder.end();
-  return tally;
-}
-
-function decodeToText(_framing: Framing, chunks: readonly Uint8Array[], limits: { maxFrameBytes: number }): Tally {
-  const decoder = createTextLineDecoder(limits);
-  const tally = { frames: 0, bytes: 0 };
-  for (const chunk of chunks) {
-    for (const line of decoder.decode(chunk)) {
-      tally.frames++;
-      tally.bytes += line.length;
     }
   }
   decoder.end();
