@@ -4,8 +4,9 @@
  *
  * @module
  */
-import { Buffer, isAscii } from "node:buffer";
+import { isAscii } from "node:buffer";
 import { checkLimit } from "./framing/limits.ts";
+import { asBuffer } from "./framing/partial-frame.ts";
 import { type FrameOptions, lineFraming } from "./framing.ts";
 
 /** Takes chunks as the network cuts them, gives whole lines of text. */
@@ -46,20 +47,21 @@ export function createTextLineDecoder(options: FrameOptions = {}): TextLineDecod
 
   return {
     decode(chunk) {
-      const bytes = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.length);
-      const first = partial.isInsideFrame ? bytes.indexOf(NEWLINE) + 1 : 0;
-      const last = bytes.lastIndexOf(NEWLINE) + 1;
-      if (last <= first) return partial.decode(bytes).map(toText);
-      const text = toText(bytes.subarray(first, last - 1));
+      const first = partial.isInsideFrame ? chunk.indexOf(NEWLINE) + 1 : 0;
+      const last = chunk.lastIndexOf(NEWLINE) + 1;
+      if (last <= first) return toTexts(partial.decode(chunk));
+      const text = toText(chunk, first, last - 1);
       const lines = text.split("\n");
       // A character is one byte in ASCII, and never more than three.
       const mostBytes = text.length === last - 1 - first ? 1 : 3;
-      const mayBeTooLong = (line: string) => line.length * mostBytes > maxFrameBytes;
-      // The slow way tells whether one is, and gives those before it.
-      if (chunk.length > maxFrameBytes && lines.some(mayBeTooLong)) return partial.decode(bytes).map(toText);
-      const begun = first > 0 ? partial.decode(bytes.subarray(0, first)).map(toText) : [];
-      if (last < bytes.length) partial.decode(bytes.subarray(last));
-      return begun.length > 0 ? begun.concat(lines) : lines;
+      const mostLength = Math.max(longest(lines) * mostBytes, chunk.length - last);
+      // The slow way tells whether one is too long, and gives those before it.
+      if (chunk.length > maxFrameBytes && mostLength > maxFrameBytes) {
+        return toTexts(partial.decode(chunk));
+      }
+      if (first > 0) lines.unshift(...toTexts(partial.decode(chunk.subarray(0, first))));
+      if (last < chunk.length) partial.decode(chunk.subarray(last));
+      return lines;
     },
     end() {
       partial.end();
@@ -70,11 +72,20 @@ export function createTextLineDecoder(options: FrameOptions = {}): TextLineDecod
 const NEWLINE = 0x0a;
 const strict = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
-function toText(bytes: Uint8Array): string {
-  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
+function toTexts(lines: readonly Uint8Array[]): string[] {
+  return lines.map((line) => toText(line, 0, line.length));
+}
+
+function toText(bytes: Uint8Array, start: number, end: number): string {
   // Most text is ASCII, and as such is made a string many times as fast.
-  if (isAscii(bytes)) return buffer.toString("latin1");
-  const text = buffer.toString("utf8");
+  if (isAscii(bytes)) return asBuffer(bytes).toString("latin1", start, end);
+  const text = asBuffer(bytes).toString("utf8", start, end);
   // U+FFFD stands for what is no UTF-8, unless it was sent as such: only the strict way tells.
-  return text.includes("\ufffd") ? strict.decode(bytes) : text;
+  return text.includes("\ufffd") ? strict.decode(bytes.subarray(start, end)) : text;
+}
+
+function longest(lines: readonly string[]): number {
+  let length = 0;
+  for (const line of lines) if (line.length > length) length = line.length;
+  return length;
 }

@@ -15,11 +15,12 @@ export interface FrameWriter {
   /**
    * Queues a message for the end of this turn of the event loop. Its bytes must not change until they are sent.
    *
+   * @param isAlone Nothing follows it in this turn: it is sent at once, with what is queued before it.
    * @returns Whether more may follow at once; else await `drained()` first.
    * @throws {FrameError} when the message is above the limit or cannot be framed; nothing is sent of it.
    * @throws {Error} `EPIPE` when the connection is closed.
    */
-  write(message: Uint8Array): boolean;
+  write(message: Uint8Array, isAlone?: boolean): boolean;
   /**
    * Sends what is queued and resolves when the socket takes more.
    * @throws what the connection closed with, so that nobody waits for a peer that is gone.
@@ -91,14 +92,15 @@ class TurnWriter implements FrameWriter {
     this.#highWaterBytes = options.highWaterBytes ?? HIGH_WATER_BYTES;
   }
 
-  write(message: Uint8Array): boolean {
+  write(message: Uint8Array, isAlone = false): boolean {
     checkBytes(message);
     this.#framing.check(message, this.#maxFrameBytes);
     if (!this.#socket.writable) throw closedError();
-    // nextTick runs after the promise callbacks of this turn: whatever they write is in the same piece.
-    if (this.#queue.push(message) === 1) process.nextTick(flush, this);
     this.#queueBytes += this.#framing.headerBytes + message.length + this.#framing.trailerBytes;
-    if (this.#queue.length === EAGER_MESSAGES) this.flush();
+    const queued = this.#queue.push(message);
+    if (isAlone || queued === EAGER_MESSAGES) this.flush();
+    // nextTick runs after the promise callbacks of this turn: whatever they write is in the same piece.
+    else if (queued === 1) process.nextTick(flush, this);
     return this.#queueBytes + this.#socket.writableLength < this.#highWaterBytes;
   }
 

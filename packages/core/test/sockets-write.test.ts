@@ -38,6 +38,25 @@ for (const framing of [lengthFraming, lineFraming]) {
       assert.deepEqual(writes.map(asHex), [asHex([Buffer.concat(wire)])]);
     });
 
+    test("sends a message that is alone at once, in one piece with what was queued before it", {
+      timeout,
+    }, async () => {
+      const { socket, writes } = recorder();
+      const writer = createFrameWriter(socket, framing);
+      assert.equal(writer.write(utf8("one"), true), true);
+      assert.equal(writes.length, 1, "not at the end of the turn");
+      writer.write(utf8("two"));
+      writer.write(utf8("three"), true);
+      await endOfTurn();
+      const wires = [["one"], ["two", "three"]].map((words) =>
+        Buffer.concat(words.map((word) => encodeFrame(framing, utf8(word)))),
+      );
+      assert.deepEqual(
+        writes.map(asHex),
+        wires.map((wire) => asHex([wire])),
+      );
+    });
+
     test("sends two turns in two writes", { timeout }, async () => {
       const { socket, writes } = recorder();
       const writer = createFrameWriter(socket, framing);

@@ -43,6 +43,9 @@ test("a line above the limit is refused, in one chunk, in many, and without an e
   const decoder = createTextLineDecoder({ maxFrameBytes: 4 });
   assert.deepEqual(decoder.decode(long), ["ok"]);
   assert.throws(() => decoder.decode(Uint8Array.of()), { code });
+  const unended = createTextLineDecoder({ maxFrameBytes: 4 });
+  assert.deepEqual(unended.decode(new TextEncoder().encode("a\nb\n12345")), ["a", "b"]);
+  assert.throws(() => unended.end(), { code });
   const dripped = createTextLineDecoder({ maxFrameBytes: 4 });
   for (const byte of [49, 50, 51, 52]) assert.deepEqual(dripped.decode(Uint8Array.of(byte)), []);
   assert.throws(() => dripped.decode(Uint8Array.of(53)), { code });

@@ -65,7 +65,7 @@ export async function startServer(options: ServerOptions = {}): Promise<TcpServe
     for await (const messages of readFrames(socket, decoder, { frameTimeoutMs, idleTimeoutMs, signal })) {
       for (const message of messages) {
         const reply = handler(message, socket);
-        const mayGoOn = writer.write(reply instanceof Uint8Array ? reply : await reply);
+        const mayGoOn = writer.write(reply instanceof Uint8Array ? reply : await reply, messages.length === 1);
         // A client that does not read its replies is not read from either: memory stays bounded.
         if (!mayGoOn) await writer.drained();
       }
