@@ -62,10 +62,11 @@ export async function connect(url: string, options: ClientOptions = {}): Promise
 
   function reopen(): void {
     opening ??= open(closing.signal)
-      .catch((error) => waiting.rejectAll(error))
       .finally(() => {
+        // Before anybody is told: who asks again at once has to find the door open.
         opening = undefined;
-      });
+      })
+      .catch((error) => waiting.rejectAll(error));
   }
 
   function request(message: Uint8Array, { timeoutMs: limitMs = timeoutMs, signal }: RequestOptions = {}) {

@@ -299,6 +299,17 @@ test("close() of the server answers what it has begun, cuts off after graceMs, a
   await cut;
 });
 
+test("a request that is made as soon as another has failed for want of a server tries again", {
+  timeout,
+}, async (t) => {
+  const server = await startServer();
+  const client = await connect(server.url, { waitMs: 20 });
+  t.after(() => client.close());
+  await server.close();
+  const again = client.request(bytes("?")).catch(() => client.request(bytes("?")));
+  await assert.rejects(again, { code: "ECONNREFUSED" });
+});
+
 test("a client that sends its last message and half-closes still gets the answer", { timeout }, async (t) => {
   const { url } = await serve(t, { handler: (message) => sleep(20, message) });
   const socket = await dial(t, url);
