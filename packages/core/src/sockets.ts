@@ -3,10 +3,12 @@
  *
  * @module
  */
-import { connect, type Socket } from "node:net";
+import { lstat } from "node:fs/promises";
+import { connect, type NetConnectOpts, type Socket } from "node:net";
 import { checkDurations } from "./durations.ts";
 import { retry, type WaitOptions } from "./retry.ts";
-import { parseAddress } from "./url.ts";
+import { toSocketPath } from "./socket-path.ts";
+import { parseAddress, parsePath } from "./url.ts";
 
 /** How to reach a server. */
 export interface ConnectOptions extends WaitOptions {
@@ -24,7 +26,7 @@ export interface ConnectOptions extends WaitOptions {
  * import { connectTcp } from "@ipc/core/sockets";
  *
  * const onWaiting = (error: Error) => console.log("waiting:", error.message);
- * await connectTcp("tcp://127.0.0.1:1", { waitMs: 10, onWaiting }).catch((error) => console.log(error.code));
+ * await connectTcp("tcp://127.0.0.1:1", { waitMs: 300, onWaiting }).catch((error) => console.log(error.code));
  * ```
  * ```text
  * waiting: Cannot connect to tcp://127.0.0.1:1: nobody listens there
@@ -33,19 +35,58 @@ export interface ConnectOptions extends WaitOptions {
  */
 export async function connectTcp(url: string, options: ConnectOptions = {}): Promise<Socket> {
   const { host, port } = parseAddress(url, "tcp");
+  return await connectTo(url, { host, port, noDelay: true }, options);
+}
+
+/**
+ * Connects to a `unix:` URL; waits for a server that is not there yet.
+ *
+ * @throws {TypeError} `ERR_INVALID_URL`.
+ * @throws {RangeError} `ENAMETOOLONG`.
+ * @throws {Error} `ENOENT` or `ECONNREFUSED` when nobody is there within `waitMs`; `EACCES`, and `ENOTSOCK` for a path
+ *   that is something else, at once.
+ * @example
+ * ```ts
+ * import { connectUnix } from "@ipc/core/sockets";
+ *
+ * await connectUnix("unix:/tmp/nobody.sock", { waitMs: 0 }).catch((error) => console.log(error.message));
+ * ```
+ * ```text
+ * Cannot connect to unix:/tmp/nobody.sock: there is no such socket
+ * ```
+ */
+export async function connectUnix(url: string, options: ConnectOptions = {}): Promise<Socket> {
+  const path = parsePath(url, "unix");
+  const onWaiting = (error: Error) => {
+    // To wait would not help: retry() ends with what this throws.
+    if ("code" in error && error.code === "EACCES") throw error;
+    options.onWaiting?.(error);
+  };
+  const target = { path: toSocketPath(path) };
+  // Linux says ECONNREFUSED of a file that is no socket.
+  const isOther = process.platform !== "win32" && (await isNoSocket(path));
+  if (isOther) throw Object.assign(new Error(`Cannot connect to ${url}: it is no socket`), { code: "ENOTSOCK" });
+  return await connectTo(url, target, { ...options, onWaiting });
+}
+
+async function isNoSocket(path: string): Promise<boolean> {
+  const stats = await lstat(path).catch(() => undefined);
+  return stats !== undefined && !stats.isSocket() && !stats.isSymbolicLink();
+}
+
+async function connectTo(url: string, target: NetConnectOpts, options: ConnectOptions): Promise<Socket> {
   const { connectTimeoutMs = 3_000 } = options;
   checkDurations({ connectTimeoutMs });
-  return await retry(() => connectOnce(url, host, port, options), options);
+  return await retry(() => connectOnce(url, target, options), options);
 }
 
 function connectOnce(
   url: string,
-  host: string,
-  port: number,
+  target: NetConnectOpts,
   { connectTimeoutMs = 3_000, signal }: ConnectOptions,
 ): Promise<Socket> {
   return new Promise((resolve, reject) => {
-    const socket = connect({ host, port, noDelay: true });
+    const socket = connect(target);
     const timer = setTimeout(() => {
       socket.destroy(Object.assign(new Error(`no answer within ${connectTimeoutMs} ms`), { code: "ETIMEDOUT" }));
     }, connectTimeoutMs);
@@ -76,6 +117,8 @@ function connectOnce(
 const REASONS: Record<string, string> = {
   ECONNREFUSED: "nobody listens there",
   ENOTFOUND: "there is no such host",
+  ENOENT: "there is no such socket",
+  EACCES: "permission denied",
 };
 
 /**
