@@ -19,7 +19,10 @@ const HEADINGS = [
   "When to use it, when not",
   "Before production",
 ];
-const SCRIPTS = ["start", "start:server", "start:client", "test", "typecheck"];
+const SCRIPTS = ["start", "test", "typecheck"];
+const PAIR_SCRIPTS = ["start:server", "start:client"];
+/** Where the parts of a program are that runs its roles as threads: none of them can be started by itself. */
+const THREADS = `threads${sep}`;
 const BIN_LINES = 30;
 const FIRST_FILE_LINES = 120;
 
@@ -62,9 +65,11 @@ function isHeading(token: Token): token is Tokens.Heading {
 }
 
 async function checkScripts({ folder, manifest }: Example): Promise<string[]> {
-  const bins = (await listFiles(join(folder, "bin"))).filter((name) => name.endsWith(".ts"));
+  const files = (await listFiles(join(folder, "bin"))).filter((name) => name.endsWith(".ts"));
+  const bins = files.filter((name) => !name.startsWith(THREADS));
   const roles = bins.map((name) => name.slice(0, -".ts".length)).filter((role) => role !== "start");
-  const wanted = new Set([...SCRIPTS, ...roles.map((role) => `start:${role}`)]);
+  const pair = bins.length < files.length ? [] : PAIR_SCRIPTS;
+  const wanted = new Set([...SCRIPTS, ...pair, ...roles.map((role) => `start:${role}`)]);
   return [...wanted]
     .filter((name) => manifest.scripts[name] === undefined)
     .map((name) => `package.json has no script ${name}`);

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { rm, writeFile } from "node:fs/promises";
+import { mkdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import test, { type TestContext } from "node:test";
 import { listExamples, listPackages } from "../src/examples.ts";
@@ -54,7 +54,10 @@ async function problemsOf(t: TestContext, changed: Record<string, string> = {}, 
     "packages/a-way/test/a-way.test.ts": 'import { startServer } from "../src/server.ts";\n',
   });
   const folder = join(root, "packages/a-way");
-  for (const [path, text] of Object.entries(changed)) await writeFile(join(folder, path), text);
+  for (const [path, text] of Object.entries(changed)) {
+    await mkdir(join(folder, path, ".."), { recursive: true });
+    await writeFile(join(folder, path), text);
+  }
   for (const path of without) await rm(join(folder, path));
   const [example] = await listExamples(root);
   assert.ok(example);
@@ -63,6 +66,17 @@ async function problemsOf(t: TestContext, changed: Record<string, string> = {}, 
 
 test("findStructureProblems() has nothing to say about a good example", { timeout }, async (t) => {
   assert.deepEqual(await problemsOf(t), []);
+});
+
+test("findStructureProblems() asks for no server and no client where the roles are threads", { timeout }, async (t) => {
+  const alone = Object.fromEntries(["start", "test", "typecheck"].map((name) => [name, "node"]));
+  const changed = { "package.json": manifest("a-way", { scripts: alone }) };
+  const threads = { ...changed, "bin/threads/producer.ts": lines(30) };
+  assert.deepEqual(await problemsOf(t, threads, ["bin/server.ts"]), []);
+  assert.deepEqual(await problemsOf(t, changed, ["bin/server.ts"]), [
+    "a-way: package.json has no script start:server",
+    "a-way: package.json has no script start:client",
+  ]);
 });
 
 const wrong: Record<string, [Record<string, string>, RegExp]> = {

@@ -48,8 +48,8 @@ export interface Terminals {
   servers: { command: Command; running: RunningCommand }[];
   /** Ports as in the README, and those they are instead. */
   ports: Map<string, string>;
-  /** The first address that a server said it listens on. */
-  url?: string;
+  /** The first address with a port that a server said it listens on. */
+  url?: string | undefined;
 }
 
 /** Nothing is running yet. */
@@ -105,7 +105,7 @@ function exitCodeOf({ words }: Block): number {
 
 /**
  * Starts the command of a block that runs until it is stopped, and waits until it says where it listens. It gets a free
- * port, whatever the README says.
+ * port, whatever the README says; the path that the README says where there is no port.
  */
 export async function startBlock(
   block: Block,
@@ -114,9 +114,9 @@ export async function startBlock(
 ): Promise<void> {
   const [command, ...more] = parseConsole(block.text);
   if (!command || more.length > 0) throw new SyntaxError("Cannot run the block: it takes exactly one command");
-  const text = replacePorts(addFreePort(command.text), terminals.ports);
-  const running = startCommand(text, folder);
   const documented = urlsIn(command.expected);
+  const text = replacePorts(addFreePort(command.text, documented), terminals.ports);
+  const running = startCommand(text, folder);
   const count = Math.max(1, documented.length);
   const isReady = await running.waitFor((lines) => urlsIn(lines).length >= count, limitMs);
   if (!isReady) {
@@ -125,7 +125,7 @@ export async function startBlock(
   }
   terminals.servers.push({ command, running });
   const urls = urlsIn(running.lines());
-  terminals.url ??= urls[0] ?? "";
+  terminals.url ??= urls.find(portOf);
   for (const [index, url] of documented.entries()) {
     const [before, after] = [portOf(url), portOf(urls[index] ?? "")];
     if (before && after) terminals.ports.set(before, after);
@@ -158,8 +158,10 @@ function portOf(url: string): string | undefined {
   return /:(\d+)(?=\/|$)/.exec(url)?.[1];
 }
 
-function addFreePort(command: string): string {
-  return /\bstart:\S+/.test(command) && !command.includes("--port") ? `${command} --port 0` : command;
+/** Those whose address is a path listen where the README says. */
+function addFreePort(command: string, documented: readonly string[]): string {
+  const hasPort = documented.length === 0 || documented.some(portOf);
+  return hasPort && /\bstart:\S+/.test(command) && !command.includes("--port") ? `${command} --port 0` : command;
 }
 
 /** A client that finds the server by its usual port needs the address of this one. */
