@@ -1,0 +1,92 @@
+import { checkDurations } from "@ipc/core/durations";
+import { DEFAULT_MAX_FRAME_BYTES, lengthFraming } from "@ipc/core/framing";
+import { TCP_SERVER_DEFAULTS, type TcpServer, type TcpServerOptions } from "@ipc/core/tcp-server";
+import { parseAddress } from "@ipc/core/url";
+import { DEFAULT_MAX_IDS } from "./doubles.ts";
+import type { SendOptions } from "./outbox.ts";
+import type { PeerEvent } from "./peer-events.ts";
+import { checkWord, MAX_HOPS, type Message } from "./protocol.ts";
+
+/**
+ * What a peer does with a message that is delivered to it. The message is answered when this resolves; messages do not
+ * wait for each other. If it throws, the message is refused, and its origin is told the error's text.
+ */
+export type Deliver = (message: Message) => void | Promise<void>;
+
+/** Options of {@link startPeer}. */
+export interface PeerOptions extends Omit<TcpServerOptions, "onEvent"> {
+  /** By which others know whose a message is: 1 to 64 letters, digits, `.`, `_`, `:` and `-`. @default {"a"} */
+  name?: string | undefined;
+  /** Where the next peer listens; a promise where that is not known yet. Without it, all messages end here. */
+  next?: string | Promise<string> | undefined;
+  /** What takes a message that ends here. @default {() => {}} */
+  onMessage?: Deliver | undefined;
+  /** A file that keeps the ids of what was delivered, so that a restart delivers nothing twice. */
+  logFile?: string | undefined;
+  /** The longest message in bytes, all of its JSON. @default {1_048_576} */
+  maxFrameBytes?: number | undefined;
+  /**
+   * What of our own may be on its way without an answer, in bytes: a message counts as its frame and 512. Sixteen
+   * times as much waits in line, and in the queue of what is passed on. The same at all peers of a ring.
+   * @default {1_048_576}
+   */
+  windowBytes?: number | undefined;
+  /** How many delivered ids are remembered, at least; at most twice as many. @default {100_000} */
+  maxIds?: number | undefined;
+  /**
+   * How often a connection's ends say that they are here, in ms; who says nothing for two of these times is cut off.
+   * @default {1_000}
+   */
+  heartbeatMs?: number | undefined;
+  /** What happens, for a log. Its result is ignored; what it throws is shown as a warning. */
+  onEvent?: ((event: PeerEvent) => void) | undefined;
+}
+
+/** Defaults of options left out. */
+export const PEER_DEFAULTS = {
+  ...TCP_SERVER_DEFAULTS,
+  name: "a",
+  maxFrameBytes: DEFAULT_MAX_FRAME_BYTES,
+  windowBytes: 1_048_576,
+  maxIds: DEFAULT_MAX_IDS,
+  heartbeatMs: 1_000,
+} as const;
+
+/**
+ * Fills in what was left out.
+ *
+ * @throws {RangeError | TypeError} for what makes no sense: now, not when the first message comes.
+ */
+export function checkPeerOptions(options: PeerOptions) {
+  const { next, name = PEER_DEFAULTS.name, maxIds = PEER_DEFAULTS.maxIds } = options;
+  const { maxFrameBytes = PEER_DEFAULTS.maxFrameBytes, windowBytes = PEER_DEFAULTS.windowBytes } = options;
+  const { heartbeatMs = PEER_DEFAULTS.heartbeatMs, graceMs = PEER_DEFAULTS.graceMs } = options;
+  checkWord("name", name);
+  if (typeof next === "string") parseAddress(next, "tcp");
+  checkLink({ maxFrameBytes, windowBytes, heartbeatMs, graceMs });
+  return { name, maxIds, maxFrameBytes, windowBytes, heartbeatMs, graceMs };
+}
+
+/** @throws {RangeError} for limits and times that make no sense. */
+export function checkLink(given: { maxFrameBytes: number; windowBytes: number; heartbeatMs: number; graceMs: number }) {
+  const { maxFrameBytes, windowBytes, heartbeatMs, graceMs } = given;
+  checkDurations({ heartbeatMs, graceMs });
+  lengthFraming.createDecoder({ maxFrameBytes });
+  if (!(heartbeatMs >= 1)) throw new RangeError("Cannot use heartbeatMs: current value is 0, the least is 1");
+  if (windowBytes >= 1 && windowBytes <= Number.MAX_SAFE_INTEGER / MAX_HOPS) return;
+  throw new RangeError(`Cannot use windowBytes: current value is ${windowBytes}, the least is 1`);
+}
+
+/** A server and a client with a queue between them. */
+export interface Peer extends TcpServer {
+  /**
+   * Sends a message round, or down the line, to whoever delivers it.
+   *
+   * @param body Any JSON.
+   * @returns Resolves when it has been delivered: back here in a ring, at the end of a line.
+   * @throws {Error} `ERR_REFUSED` nobody takes it, and why · `ENOBUFS` too much waits in line · `EPIPE` the peer is
+   *   closed · `ENOTCONN` there is no `next`.
+   * @throws {FrameError} `ERR_FRAME_TOO_LARGE`: nothing was sent.
+   */
+  send(body: unknown, options?: SendOptions): Promise<void>;
+}
