@@ -1,0 +1,4 @@
+// Sends back what comes.
+import { parentPort } from "node:worker_threads";
+
+parentPort?.on("message", (message) => parentPort?.postMessage(message));

@@ -1,0 +1,118 @@
+import { AT, type RingMemory } from "./memory.ts";
+import { corrupt, GO_TO_START, readIndices, recordBytes, usedBytes } from "./record.ts";
+
+/*
+ * The whole idea. Messages lie one behind the other in a ring of bytes, each as its length (4 bytes), its content, and
+ * what is missing to a multiple of 4:
+ *
+ *                    head                                  tail
+ *     │ free         │ 5 h e l l o . . . │ 2 h i . . │     │ free        │
+ *
+ * `tail` counts the bytes ever written, `head` those ever read; both run on and overflow, `index & (ringBytes - 1)` is the
+ * place. The writer alone stores `tail`, the reader alone stores `head`: no lock. Each keeps its own index and a copy of
+ * the other's, and looks at the shared one only when by its copy the ring is full, or empty.
+ *
+ * Content is written by plain stores, then `tail` by Atomics.store; who sees that tail by Atomics.load sees the content
+ * (ECMAScript, section 29, "Memory Model"). A message that is not published does not exist, so a writer may die anywhere.
+ */
+
+/** Puts messages into the ring. One thread at a time. */
+export class RingWriter {
+  readonly #memory: RingMemory;
+  readonly #mask: number;
+  #tail = 0;
+  #head = 0;
+
+  constructor(memory: RingMemory) {
+    this.#memory = memory;
+    this.#mask = memory.ringBytes - 1;
+    this.sync();
+  }
+
+  /** Reads both indices anew: where several write, or where another one left off. */
+  sync(): void {
+    [this.#tail, this.#head] = readIndices(this.#memory);
+  }
+
+  /** Writes a message where the reader does not see it yet; `false` when there is no room. */
+  put(message: Uint8Array): boolean {
+    const { words, bytes, ringBytes } = this.#memory;
+    const size = recordBytes(message.length);
+    let at = this.#tail & this.#mask;
+    const toEnd = ringBytes - at;
+    // A message is never cut in two: the reader gets it as it lies there.
+    const needed = size <= toEnd ? size : toEnd + size;
+    if (ringBytes - ((this.#tail - this.#head) | 0) < needed) {
+      this.#head = Atomics.load(words, AT.head);
+      if (ringBytes - usedBytes(this.#memory, this.#tail, this.#head) < needed) return false;
+    }
+    if (size > toEnd) {
+      words[AT.data + (at >> 2)] = GO_TO_START;
+      at = 0;
+    }
+    words[AT.data + (at >> 2)] = message.length;
+    bytes.set(message, AT.data * 4 + at + 4);
+    this.#tail = (this.#tail + needed) | 0;
+    return true;
+  }
+
+  /** From now on the reader sees what was put. */
+  publish(): void {
+    Atomics.store(this.#memory.words, AT.tail, this.#tail);
+  }
+}
+
+/** Takes messages out of the ring. One thread at a time. */
+export class RingReader {
+  readonly #memory: RingMemory;
+  readonly #mask: number;
+  #tail = 0;
+  #head = 0;
+
+  constructor(memory: RingMemory) {
+    this.#memory = memory;
+    this.#mask = memory.ringBytes - 1;
+    this.sync();
+  }
+
+  /** Reads both indices anew: where several read, or where another one left off. */
+  sync(): void {
+    [this.#tail, this.#head] = readIndices(this.#memory);
+  }
+
+  /** The next message as it lies in the ring, valid until `release()`; `undefined` when there is none. */
+  take(): Uint8Array | undefined {
+    const { words, bytes, ringBytes, maxMessageBytes } = this.#memory;
+    if (this.#head === this.#tail) {
+      this.#tail = Atomics.load(words, AT.tail);
+      if (this.#head === this.#tail) return undefined;
+    }
+    let used = usedBytes(this.#memory, this.#tail, this.#head);
+    let at = this.#head & this.#mask;
+    // Read once: what is checked is what is used, whatever another thread does to it meanwhile.
+    let length = Atomics.load(words, AT.data + (at >> 2));
+    if (length === GO_TO_START) {
+      used -= ringBytes - at;
+      this.#head = (this.#head + ringBytes - at) | 0;
+      at = 0;
+      length = Atomics.load(words, AT.data);
+    }
+    const size = recordBytes(length);
+    if (length < 0 || length > maxMessageBytes || size > used || size > ringBytes - at) {
+      throw corrupt(`a length is ${length}, ${used} bytes are in the ring`);
+    }
+    this.#head = (this.#head + size) | 0;
+    const start = AT.data * 4 + at + 4;
+    return new Uint8Array(bytes.buffer, start, length);
+  }
+
+  /** How much is in the ring at this moment. */
+  get usedBytes(): number {
+    return usedBytes(this.#memory, Atomics.load(this.#memory.words, AT.tail), this.#head);
+  }
+
+  /** From now on the writer may write over what was taken. */
+  release(): void {
+    Atomics.store(this.#memory.words, AT.head, this.#head);
+  }
+}

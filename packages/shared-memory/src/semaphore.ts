@@ -1,0 +1,93 @@
+import { ringError } from "./ring-error.ts";
+import { checkMayBlock, sleepWhile, sleepWhileAsync } from "./wait.ts";
+
+/** A counting semaphore (Dijkstra's P and V): so many may pass, the next waits until somebody lets it. */
+export interface Semaphore {
+  /** How many may pass at this moment. */
+  readonly count: number;
+  /** Takes one if there is one. */
+  tryAcquire(): boolean;
+  /**
+   * Takes one; waits until there is one.
+   *
+   * @param timeoutMs 0 is no limit.
+   * @throws {Error} `ETIMEDOUT` · `ERR_MAIN_THREAD` on the main thread.
+   */
+  acquire(timeoutMs?: number): void;
+  /** The same for the main thread. */
+  acquireAsync(timeoutMs?: number): Promise<void>;
+  /** Adds `count`. Any thread may, also one that took none. */
+  release(count?: number): void;
+}
+
+/**
+ * A semaphore in memory that threads share; each makes its own over the same word.
+ *
+ * @param words Holds the count to begin with.
+ * @param at Its word.
+ * @example
+ * ```ts
+ * import { createSemaphore } from "../src/index.ts";
+ *
+ * const words = new Int32Array(new SharedArrayBuffer(4));
+ * const semaphore = createSemaphore(words, 0);
+ * semaphore.release(2);
+ * console.log(semaphore.tryAcquire(), semaphore.tryAcquire(), semaphore.tryAcquire());
+ * ```
+ * ```text
+ * true true false
+ * ```
+ */
+export function createSemaphore(words: Int32Array, at: number): Semaphore {
+  return new WordSemaphore(words, at);
+}
+
+class WordSemaphore implements Semaphore {
+  readonly #words: Int32Array;
+  readonly #at: number;
+
+  constructor(words: Int32Array, at: number) {
+    this.#words = words;
+    this.#at = at;
+  }
+
+  get count(): number {
+    return Atomics.load(this.#words, this.#at);
+  }
+
+  tryAcquire(): boolean {
+    for (let seen = this.count; seen > 0; seen = this.count) {
+      if (Atomics.compareExchange(this.#words, this.#at, seen, seen - 1) === seen) return true;
+    }
+    return false;
+  }
+
+  acquire(timeoutMs = 0): void {
+    if (this.tryAcquire()) return;
+    checkMayBlock();
+    const deadline = deadlineIn(timeoutMs);
+    // Sleeps only while the count is 0: a release() in between is not missed.
+    while (!this.tryAcquire()) sleepWhile(this.#words, this.#at, 0, leftUntil(deadline, timeoutMs));
+  }
+
+  async acquireAsync(timeoutMs = 0): Promise<void> {
+    const deadline = deadlineIn(timeoutMs);
+    while (!this.tryAcquire()) await sleepWhileAsync(this.#words, this.#at, 0, leftUntil(deadline, timeoutMs));
+  }
+
+  release(count = 1): void {
+    Atomics.add(this.#words, this.#at, count);
+    // All that wait, not as many: a wake-up for one alone would be lost with a thread that is ended just then.
+    Atomics.notify(this.#words, this.#at);
+  }
+}
+
+function deadlineIn(timeoutMs: number): number {
+  return timeoutMs > 0 ? performance.now() + timeoutMs : Number.POSITIVE_INFINITY;
+}
+
+function leftUntil(deadline: number, timeoutMs: number): number {
+  const leftMs = deadline - performance.now();
+  if (leftMs > 0) return leftMs;
+  throw ringError("ETIMEDOUT", `Cannot acquire semaphore: nobody released it for ${timeoutMs} ms`);
+}
