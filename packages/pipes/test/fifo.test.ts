@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { execFile, execFileSync } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { chmodSync, constants, openSync, writeSync } from "node:fs";
-import { readdir, readFile, stat, writeFile } from "node:fs/promises";
+import { open, readdir, readFile, stat, writeFile } from "node:fs/promises";
 import testAnywhere, { type TestContext } from "node:test";
 import { promisify } from "node:util";
 import { startProgram } from "@ipc/core/child";
@@ -129,21 +129,23 @@ test("what is no line is dropped with one clear error, the lines around it are k
 });
 
 test("random bytes, and a line without an end: memory stays bounded, the next line arrives", async (t) => {
-  const { url } = await freeFifo(t);
+  const { url, path } = await freeFifo(t);
   const reader = startProgram(bin("fifo-reader"), [url]);
   t.after(() => reader.stop("SIGKILL"));
   await reader.ready;
-  const writer = openSync(url.slice("fifo:".length), "w");
-  const writeNoise = (times: number) => {
-    for (let count = 0; count < times; count++) writeSync(writer, randomBytes(65_536));
+  // Never writeSync(): this process must read what the reader prints, or each waits for the other for ever.
+  const writer = await open(path, "w");
+  t.after(() => writer.close());
+  const writeNoise = async (times: number) => {
+    for (let count = 0; count < times; count++) await writer.write(randomBytes(65_536));
   };
   // The heap grows to its working size first: what leaks grows on.
-  writeNoise(200);
+  await writeNoise(200);
   const before = residentMib(reader.pid);
-  writeNoise(200);
-  writeSync(writer, "\n");
-  for (let count = 0; count < 500; count++) writeSync(writer, Buffer.alloc(65_536, 0x61));
-  writeSync(writer, "\nstill here\n");
+  await writeNoise(200);
+  await writer.write("\n");
+  for (let count = 0; count < 500; count++) await writer.write(Buffer.alloc(65_536, 0x61));
+  await writer.write("\nstill here\n");
   await reader.waitForLine(/still here/);
   const grown = (residentMib(reader.pid) ?? 0) - (before ?? 0);
   assert.ok(grown < 64, `grew by ${grown} MiB`);
