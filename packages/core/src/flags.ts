@@ -35,6 +35,8 @@ export interface Program<F extends Record<string, Flag>> {
   /** Names of the arguments without a flag, for the usage line: `["url"]`. More are refused. */
   args?: readonly string[];
   flags: F;
+  /** What to do about an error, by its code, where what `describeError()` says does not fit; without a full stop. */
+  advice?: Readonly<Record<string, string>>;
 }
 
 /**

@@ -40,13 +40,14 @@ export async function runProgram<const F extends Record<string, Flag>>(
 ): Promise<void> {
   // The reader went away (`… | head -1`): there is nobody left to tell.
   process.stdout.on("error", () => process.exit(0));
-  process.on("uncaughtException", (error) => fail(error));
+  const failed = (error: unknown) => fail(error, program.advice);
+  process.on("uncaughtException", failed);
   try {
     const { values, args, wantsHelp } = parseFlags(program, process.argv.slice(2));
     if (wantsHelp) return say(describeProgram(program));
     await run(values, args);
   } catch (error) {
-    fail(error);
+    failed(error);
   }
 }
 
@@ -113,39 +114,38 @@ export function closeOnSignal(closable: Closable, withinMs = END_WITHIN_MS): voi
       warn(`Cannot end within ${withinMs} ms: still open are ${left.join(", ")}`);
       process.exit(1);
     }, withinMs).unref();
-    closable.close().catch(fail);
+    closable.close().catch((error) => fail(error));
   };
   process.on("SIGINT", onSignal);
   process.on("SIGTERM", onSignal);
 }
 
-function fail(error: unknown): void {
-  warn(describeError(error));
+function fail(error: unknown, advice?: Program<never>["advice"]): void {
+  warn(describeError(error, advice));
   process.exitCode = 1;
   // What is still open belongs to a program that failed.
   setImmediate(() => process.exit(1));
 }
 
 /** What to do about an error, by its code. */
-const ADVICE: Record<string, string> = {
+const ADVICE: Readonly<Record<string, string>> = {
   EADDRINUSE: "Try --port 0",
   EADDRNOTAVAIL: "Try --host 127.0.0.1",
   ECONNREFUSED: "Start the server first, or wait longer with --wait-ms",
   ENOTFOUND: "Check the host's name",
   EAI_AGAIN: "Check the host's name",
-  ETIMEDOUT: "Check that the server is alive and speaks the same --framing, or wait longer with --timeout-ms",
-  ECONNRESET: "Check that the server speaks the same --framing, then try again",
+  ETIMEDOUT: "Check that the server is alive, or wait longer with --timeout-ms",
+  ECONNRESET: "Try again",
   ENOBUFS: "Send fewer at once",
   ENOTCONN: "Start the server, or wait longer with --timeout-ms",
   EMFILE: "Raise the limit of open files: ulimit -n",
-  ERR_FRAME_TOO_LARGE: "Check that both sides use the same --framing, or raise --max-frame-bytes on both",
-  ERR_FRAME_DELIMITER: "Use --framing length",
-  ERR_FRAME_TRUNCATED: "Check that both sides use the same --framing",
+  ERR_FRAME_TOO_LARGE: "Raise --max-frame-bytes on both sides",
 };
 
 /**
  * An error as one line that says what to do; never a stack trace. `NODE_DEBUG=ipc` shows the stack as well.
  *
+ * @param advice A program's own, by code, in place of the usual one.
  * @example
  * ```ts
  * import { describeError } from "@ipc/core/process";
@@ -157,7 +157,7 @@ const ADVICE: Record<string, string> = {
  * Cannot listen on tcp://127.0.0.1:1: the port is taken. Try --port 0
  * ```
  */
-export function describeError(error: unknown): string {
+export function describeError(error: unknown, advice: Program<never>["advice"] = {}): string {
   if (!(error instanceof Error)) return `Cannot go on: ${String(error)}`;
   const stack = process.env["NODE_DEBUG"]?.split(",").includes("ipc") ? `\n${error.stack}` : "";
   // Node's error for a host with several addresses has no text of its own.
@@ -165,6 +165,6 @@ export function describeError(error: unknown): string {
   const [line = ""] = (error.message || first?.message || error.name).split("\n");
   const code = "code" in error ? String(error.code) : "";
   if (code === "ERR_USAGE") return `${line}. Try --help`;
-  const advice = ADVICE[code];
-  return `${line}${advice ? `. ${advice}` : ""}${stack}`;
+  const what = advice[code] ?? ADVICE[code];
+  return `${line}${what ? `. ${what}` : ""}${stack}`;
 }

@@ -74,7 +74,6 @@ describe("describeError()", () => {
     ["ENOTFOUND", /host's name/],
     ["EMFILE", /ulimit -n/],
     ["ERR_FRAME_TOO_LARGE", /--max-frame-bytes/],
-    ["ERR_FRAME_TRUNCATED", /--framing/],
     ["ERR_USAGE", /--help/],
   ];
   for (const [code, advice] of advices) {
@@ -85,6 +84,12 @@ describe("describeError()", () => {
       assert.doesNotMatch(line, /\n|\.$/);
     });
   }
+
+  test("prefers a program's own advice", { timeout }, () => {
+    const advice = { EADDRINUSE: "Choose another path" };
+    assert.equal(describeError(coded("EADDRINUSE"), advice), "Cannot do it: reason. Choose another path");
+    assert.match(describeError(coded("EADDRNOTAVAIL"), advice), /--host/);
+  });
 
   test("gives the text of an error that it does not know, without its code or stack", { timeout }, () => {
     assert.equal(describeError(coded("EUNKNOWN")), "Cannot do it: reason");

@@ -1,4 +1,3 @@
-import { advise } from "@ipc/core/advice";
 import { closeOnSignal, runProgram } from "@ipc/core/process";
 import { printable, say, warn } from "@ipc/core/terminal";
 import { CLIENT_DEFAULTS, connect } from "../src/index.ts";
@@ -11,19 +10,14 @@ const flags = {
   waitMs: { type: "number", default: defaults.waitMs, help: "time to wait for a server; 0 fails at once" },
 } as const;
 const summary = "Sends a message to a server (unix:/tmp/ipc-pipes.sock), prints the reply.";
-const ADVICE = {
-  ENOENT: "Start the server first, or wait longer with --wait-ms",
-  ETIMEDOUT: "Check that the server is alive, or wait longer with --timeout-ms",
-  ECONNRESET: "Try again",
-  ERR_FRAME_TOO_LARGE: "Raise --max-frame-bytes on both sides",
-};
+const advice = { ENOENT: "Start the server first, or wait longer with --wait-ms" };
 
-await runProgram({ name: "pipes client", summary, args: ["url"], flags }, async (values, [url]) => {
+await runProgram({ name: "pipes client", summary, args: ["url"], flags, advice }, async (values, [url]) => {
   const onEvent = (event: { type: string; url: string }) =>
     event.type === "waiting" && warn(`waiting for ${event.url}`);
-  const client = await connect(url ?? "unix:/tmp/ipc-pipes.sock", { ...values, onEvent }).catch(advise(ADVICE));
+  const client = await connect(url ?? "unix:/tmp/ipc-pipes.sock", { ...values, onEvent });
   closeOnSignal(client);
   say(`sending  ${printable(Buffer.from(values.message))}`);
-  say(`received ${printable(await client.request(Buffer.from(values.message)).catch(advise(ADVICE)))}`);
+  say(`received ${printable(await client.request(Buffer.from(values.message)))}`);
   await client.close();
 });

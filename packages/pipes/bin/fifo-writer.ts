@@ -1,4 +1,3 @@
-import { advise } from "@ipc/core/advice";
 import { closeOnSignal, runProgram } from "@ipc/core/process";
 import { printable, say, warn } from "@ipc/core/terminal";
 import { FIFO_WRITER_DEFAULTS, openFifoWriter } from "../src/index.ts";
@@ -12,15 +11,15 @@ const flags = {
 } as const;
 const summary = "Writes a line into a FIFO (fifo:/tmp/ipc-pipes.fifo). Nobody answers.";
 const START_FIRST = "Start the reader first, or wait longer with --wait-ms";
-const ADVICE = { ENOENT: START_FIRST, ENXIO: START_FIRST, ETIMEDOUT: "Wait longer with --timeout-ms" };
+const advice = { ENOENT: START_FIRST, ENXIO: START_FIRST, ETIMEDOUT: "Wait longer with --timeout-ms" };
 
-await runProgram({ name: "pipes fifo-writer", summary, args: ["url"], flags }, async (values, [url]) => {
+await runProgram({ name: "pipes fifo-writer", summary, args: ["url"], flags, advice }, async (values, [url]) => {
   const writer = await openFifoWriter(url ?? "fifo:/tmp/ipc-pipes.fifo", {
     ...values,
     onEvent: ({ error }) => warn(`waiting: ${error.message}`),
-  }).catch(advise(ADVICE));
+  });
   closeOnSignal(writer);
   say(`sending  ${printable(Buffer.from(values.message))}`);
-  for (let sent = 0; sent < values.count; sent++) await writer.send(values.message).catch(advise(ADVICE));
+  for (let sent = 0; sent < values.count; sent++) await writer.send(values.message);
   await writer.close();
 });

@@ -1,5 +1,4 @@
 import { fileURLToPath } from "node:url";
-import { advise } from "@ipc/core/advice";
 import { closeOnSignal, runProgram } from "@ipc/core/process";
 import { printable, say } from "@ipc/core/terminal";
 import { REQUEST_DEFAULTS, startChild, startFork } from "../src/index.ts";
@@ -10,7 +9,7 @@ const flags = {
   timeoutMs: { type: "number", default: REQUEST_DEFAULTS.timeoutMs, min: 1, help: "time for a reply" },
 } as const;
 const summary = "Starts a child, sends it a message and prints the reply.";
-const ADVICE = {
+const advice = {
   ETIMEDOUT: "Wait longer with --timeout-ms",
   ECONNRESET: "Look at what it wrote",
   ERR_FRAME_TOO_LARGE: "It prints something else on its standard output",
@@ -18,13 +17,13 @@ const ADVICE = {
 const file = new URL("child.ts", import.meta.url);
 const program = [process.execPath, ...process.execArgv, fileURLToPath(file)] as const;
 
-await runProgram({ name: "pipes parent", summary, args: ["command…"], flags }, async (values, args) => {
+await runProgram({ name: "pipes parent", summary, args: ["command…"], flags, advice }, async (values, args) => {
   const [first, ...more] = args.length > 0 ? args : program;
   const command = [first ?? "", ...more] as const;
   const child = values.channel === "fork" ? startFork(file) : await startChild(command, values);
   closeOnSignal(child);
   say(`sending  ${printable(Buffer.from(values.message))}`);
-  const reply = await child.request(Buffer.from(values.message)).catch(advise(ADVICE));
+  const reply = await child.request(Buffer.from(values.message));
   if (reply instanceof Uint8Array) say(`received ${printable(reply)}`);
   await child.close();
 });

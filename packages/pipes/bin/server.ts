@@ -1,4 +1,3 @@
-import { advise } from "@ipc/core/advice";
 import { closeOnSignal, runProgram, sayReady } from "@ipc/core/process";
 import { describeSocketEvent } from "@ipc/core/socket-server";
 import { say } from "@ipc/core/terminal";
@@ -13,13 +12,14 @@ const flags = {
   graceMs: { type: "number", default: defaults.graceMs, help: "time to finish when told to stop" },
 } as const;
 const summary = "Sends back every message it gets on a Unix socket (unix:/tmp/ipc-pipes.sock).";
+const advice = { EADDRINUSE: "End that one, or choose another path" };
 
-await runProgram({ name: "pipes server", summary, args: ["url"], flags }, async (values, [url]) => {
+await runProgram({ name: "pipes server", summary, args: ["url"], flags, advice }, async (values, [url]) => {
   const server = await startServer({
     ...values,
     url: url ?? "unix:/tmp/ipc-pipes.sock",
     onEvent: (event) => say(describeSocketEvent(event)),
-  }).catch(advise({ EADDRINUSE: "End that one, or choose another path" }));
+  });
   closeOnSignal(server, values.graceMs + 1_500);
   sayReady("pipes", server.url);
 });

@@ -81,7 +81,7 @@ test("the server is pulled away while the client waits for a reply: one line, ex
   assert.equal(client.errors.length, 1);
   assert.match(
     client.errors[0] ?? "",
-    /^Cannot get reply from .+\. Check that the server speaks the same --framing, then try again$/,
+    /^Cannot get reply from .+\. Check that both sides use the same --framing and .+, then try again$/,
   );
 });
 

@@ -1,4 +1,3 @@
-import { advise } from "@ipc/core/advice";
 import { PORTS } from "@ipc/core/ports";
 import { closeOnSignal, runProgram, sayReady } from "@ipc/core/process";
 import { warn } from "@ipc/core/terminal";
@@ -14,8 +13,9 @@ const flags = {
   graceMs: { type: "number", default: defaults.graceMs, help: "time to finish when told to stop" },
 } as const;
 const summary = "Waits for a caller and talks, line by line; 'bye' ends it for both.";
+const advice = { ERR_FRAME_TOO_LARGE: "Raise --max-frame-bytes" };
 
-await runProgram({ name: "tcp-talk server", summary, flags }, async (values) => {
+await runProgram({ name: "tcp-talk server", summary, flags, advice }, async (values) => {
   const seat = openSeat({ input: process.stdin, output: process.stdout, log: warn, ...values });
   const server = await startServer({
     ...values,
@@ -25,5 +25,5 @@ await runProgram({ name: "tcp-talk server", summary, flags }, async (values) => 
   const close = () => server.close().finally(seat.close);
   closeOnSignal({ close }, values.graceMs + 1_500);
   sayReady("tcp-talk", server.url);
-  await seat.left.finally(close).catch(advise({ ERR_FRAME_TOO_LARGE: "Raise --max-frame-bytes" }));
+  await seat.left.finally(close);
 });

@@ -1,4 +1,3 @@
-import { advise } from "@ipc/core/advice";
 import { PORTS } from "@ipc/core/ports";
 import { closeOnSignal, runProgram } from "@ipc/core/process";
 import { printable, say, warn } from "@ipc/core/terminal";
@@ -19,12 +18,15 @@ const flags = {
 } as const;
 const advice = { EACCES: "Try --broadcast", ETIMEDOUT: "Start the receiver first, or do not ask: --blind" };
 
-await runProgram({ name: "udp sender", summary: "Sends datagrams.", args: ["url"], flags }, async (values, [url]) => {
-  const onEvent = (event: SenderEvent) => warn(describeSenderEvent(event));
-  const sender = await openSender(url ?? `udp://127.0.0.1:${PORTS.udp}`, { ...values, onEvent }).catch(advise(advice));
-  closeOnSignal(sender);
-  const message = new TextEncoder().encode(values.message);
-  say(`sending  ${printable(message, 50)}${values.count > 1 ? ` (${values.count} times)` : ""}`);
-  say(describeSent(await sendTimes(sender, message, values)));
-  await sender.close();
-});
+await runProgram(
+  { name: "udp sender", summary: "Sends datagrams.", args: ["url"], flags, advice },
+  async (values, [url]) => {
+    const onEvent = (event: SenderEvent) => warn(describeSenderEvent(event));
+    const sender = await openSender(url ?? `udp://127.0.0.1:${PORTS.udp}`, { ...values, onEvent });
+    closeOnSignal(sender);
+    const message = new TextEncoder().encode(values.message);
+    say(`sending  ${printable(message, 50)}${values.count > 1 ? ` (${values.count} times)` : ""}`);
+    say(describeSent(await sendTimes(sender, message, values)));
+    await sender.close();
+  },
+);
