@@ -1,15 +1,17 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { Agent, createServer, get, type IncomingMessage, type RequestListener } from "node:http";
-import type { AddressInfo } from "node:net";
+import { type AddressInfo, connect } from "node:net";
 import { text } from "node:stream/consumers";
 import { test } from "node:test";
-import { closeHttpServer } from "../src/http-close.ts";
+import { createHttpCloser } from "../src/http-close.ts";
 
 const timeout = 20_000;
 
 async function listen(t: { after(fn: () => void): void }, listener: RequestListener) {
-  const server = createServer(listener).listen(0, "127.0.0.1");
+  const server = createServer(listener);
+  const close = createHttpCloser(server);
+  server.listen(0, "127.0.0.1");
   await once(server, "listening");
   const agent = new Agent({ keepAlive: true });
   t.after(() => {
@@ -18,7 +20,7 @@ async function listen(t: { after(fn: () => void): void }, listener: RequestListe
     server.close();
   });
   const { port } = server.address() as AddressInfo;
-  return { server, request: () => get({ port, host: "127.0.0.1", agent }) };
+  return { server, port, close, request: () => get({ port, host: "127.0.0.1", agent }) };
 }
 
 async function answerOf(
@@ -32,7 +34,7 @@ test("an answer on its way finishes, idle connections close at once, and nothing
   const { promise: asked, resolve: onAsked } = deferred();
   const { promise: released, resolve: release } = deferred();
   let isSlow = false;
-  const { server, request } = await listen(t, async (_request, response) => {
+  const { server, close, request } = await listen(t, async (_request, response) => {
     if (isSlow) {
       response.write("first half, ");
       onAsked();
@@ -44,7 +46,7 @@ test("an answer on its way finishes, idle connections close at once, and nothing
   isSlow = true;
   const slow = answerOf(request());
   await asked;
-  const closed = closeHttpServer(server, 10_000);
+  const closed = close(10_000);
   release();
   assert.equal((await slow).body, "first half, done");
   await closed;
@@ -52,19 +54,31 @@ test("an answer on its way finishes, idle connections close at once, and nothing
 });
 
 test("what is not done within the grace is cut off", { timeout }, async (t) => {
-  const { server, request } = await listen(t, (_request, response) => {
+  const { close, request } = await listen(t, (_request, response) => {
     response.write("never ");
   });
   const stuck = request();
   const [response] = (await once(stuck, "response")) as [IncomingMessage];
   const body = text(response);
   const cut = assert.rejects(body, { code: "ECONNRESET" });
-  await closeHttpServer(server, 50);
+  await close(50);
   await cut;
 });
 
+test("a connection that has said nothing holds nobody up", { timeout }, async (t) => {
+  const { close, port, request } = await listen(t, (_request, response) => response.end("done"));
+  const silent = connect(port, "127.0.0.1");
+  const gone = once(silent, "close");
+  await once(silent, "connect");
+  assert.equal((await answerOf(request())).body, "done");
+  const began = performance.now();
+  await close(10_000);
+  await gone;
+  assert.ok(performance.now() - began < 5_000);
+});
+
 test("a server that does not listen is closed already", async () => {
-  await closeHttpServer(createServer(), 1_000);
+  await createHttpCloser(createServer())(1_000);
 });
 
 function deferred(): { promise: Promise<void>; resolve: () => void } {
