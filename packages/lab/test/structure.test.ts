@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { mkdir, rm, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import test, { type TestContext } from "node:test";
 import { listExamples, listPackages } from "../src/examples.ts";
@@ -22,6 +22,17 @@ test("core imports no example and not the lab", { timeout }, async () => {
   const core = (await listPackages()).find(({ name }) => name === "core");
   assert.ok(core);
   assert.deepEqual(await findImportProblems(core), []);
+});
+
+test("core's README names every file of it", { timeout }, async () => {
+  const core = (await listPackages()).find(({ name }) => name === "core");
+  assert.ok(core);
+  const readme = await readFile(core.readme, "utf8");
+  const files = (await readdir(join(core.folder, "src"))).filter((name) => name.endsWith(".ts"));
+  assert.deepEqual(
+    files.filter((name) => !readme.includes(`(src/${name})`)),
+    [],
+  );
 });
 
 const readme = [
