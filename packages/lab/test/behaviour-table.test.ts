@@ -48,7 +48,7 @@ test("maskDigits() makes one # of each figure", () => {
   assert.notEqual(maskDigits("closed after 3 ms"), maskDigits("refused after 3 ms"));
 });
 
-test("refreshTables() writes a table into each README and the big one into the root's", {
+test("refreshTables() writes a table into each README and the one of all into the root's", {
   timeout,
 }, async (t) => {
   const root = await makeRepository(t, {
@@ -112,6 +112,34 @@ test("pnpm test finds a column that is missing in the root's table", { timeout }
   const text = await readFile(readme, "utf8");
   await writeFile(readme, text.replaceAll("a-way", "old-way"));
   assert.equal((await testAgain(root)).summary.failed, 1);
+});
+
+test("a marker with names takes those columns; one that no table names, or that is no example, is a failure", {
+  timeout,
+}, async (t) => {
+  const root = await makeRepository(t, { "a-way": rows(), "b-way": rows(), "c-way": rows() });
+  const readme = join(root, "README.md");
+  const write = (...groups: string[]) =>
+    writeFile(
+      readme,
+      groups.map((names) => `<!-- behaviour:begin ${names} -->\n<!-- behaviour:end -->\n`).join("text\n"),
+    );
+  await write("c-way a-way", "b-way");
+  await refreshTables(root, quiet);
+  const columns = (await readFile(readme, "utf8")).match(/^\| what happens when .*|^text$/gm);
+  assert.deepEqual(columns, [
+    "| what happens when | [c-way](packages/c-way) | [a-way](packages/a-way) |",
+    "text",
+    "| what happens when | [b-way](packages/b-way) |",
+  ]);
+  assert.deepEqual(await refreshTables(root, quiet), []);
+  await assertNoneFails(root);
+
+  await write("a-way", "b-way");
+  await assert.rejects(refreshTables(root, quiet), /Cannot place the table of c-way in README\.md/);
+  assert.equal((await testAgain(root)).summary.failed, 1);
+  await write("a-way b-way", "c-way d-way");
+  await assert.rejects(refreshTables(root, quiet), /Cannot place the table of d-way in README\.md/);
 });
 
 test("pnpm test of one package compares that one's column only", { timeout }, async (t) => {

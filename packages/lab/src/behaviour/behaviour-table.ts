@@ -7,7 +7,7 @@
 import { join, relative } from "node:path";
 import { type Example, repositoryRoot } from "../examples.ts";
 import type { FileResult, TestResult } from "../tests/run-files.ts";
-import { escapeCell, readTablePlace, type Table, writeTable } from "./readme-table.ts";
+import { escapeCell, readTablePlaces, type Table, writeTablePlaces } from "./readme-table.ts";
 
 /** What every example answers: the names of the tests in `test/behaviour.test.ts`. */
 export const behaviourRows = [
@@ -79,7 +79,7 @@ export function isUnmetNeed(test: TestResult): boolean {
 }
 
 /**
- * Writes the table of each example that ran into its README, and the big one into the root README. What could not be
+ * Writes the table of each example that ran into its README, and those of all into the root README. What could not be
  * found out here keeps the words it had.
  *
  * @param behaviours All examples', in the order of the columns.
@@ -88,10 +88,13 @@ export function isUnmetNeed(test: TestResult): boolean {
  */
 export async function writeTables(behaviours: readonly Behaviour[], root: string = repositoryRoot): Promise<string[]> {
   const changed: string[] = [];
-  for (const { path, table } of tablesOf(behaviours, root)) {
-    const place = await readTablePlace(path, relative(root, path));
-    const isChanged = await writeTable(path, place, fillIn(table, place.table));
-    if (isChanged) changed.push(relative(root, path));
+  for (const page of pagesOf(behaviours, root)) {
+    const tables = await readTables(page);
+    const isChanged = await writeTablePlaces(
+      page.path,
+      tables.map(({ table }) => table),
+    );
+    if (isChanged) changed.push(page.name);
   }
   return changed;
 }
@@ -108,17 +111,17 @@ export async function findDifferences(
 ): Promise<{ differences: string[]; problems: string[] }> {
   const differences: string[] = [];
   const problems: string[] = [];
-  for (const { path, table } of tablesOf(behaviours, root)) {
-    const name = relative(root, path);
+  // With some examples only, a column may well be missing that a whole run would add.
+  const isWhole = behaviours.every(({ hasRun }) => hasRun);
+  for (const page of pagesOf(behaviours, root)) {
     try {
-      const written = (await readTablePlace(path, name)).table;
-      const found = compare(fillIn(table, written), written);
-      // With some examples only, a column may well be missing that a whole run would add.
-      const isWhole = behaviours.every(({ hasRun }) => hasRun);
-      if (found.length === 0 && isWhole && layoutOf(table) !== layoutOf(written)) {
-        found.push("the table has other rows or columns than the tests");
+      for (const { table, written } of await readTables(page)) {
+        const found = compare(table, written);
+        if (found.length === 0 && isWhole && layoutOf(table) !== layoutOf(written)) {
+          found.push("the table has other rows or columns than the tests");
+        }
+        differences.push(...found.map((difference) => `${page.name}: ${difference}`));
       }
-      differences.push(...found.map((difference) => `${name}: ${difference}`));
     } catch (error) {
       problems.push(error instanceof Error ? error.message : String(error));
     }
@@ -128,15 +131,39 @@ export async function findDifferences(
 
 const FIRST_COLUMN = "what happens when";
 
-function tablesOf(behaviours: readonly Behaviour[], root: string): { path: string; table: Table }[] {
+/** A README with tables. */
+interface Page {
+  path: string;
+  /** From the root. */
+  name: string;
+  columns: readonly Behaviour[];
+  title(behaviour: Behaviour): string;
+}
+
+function pagesOf(behaviours: readonly Behaviour[], root: string): Page[] {
   const own = behaviours
     .filter(({ hasRun }) => hasRun)
     .map((behaviour) => ({
       path: behaviour.example.readme,
-      table: tableOf([behaviour], () => "what was seen"),
+      columns: [behaviour],
+      title: () => "what was seen",
     }));
-  const all = tableOf(behaviours, ({ example }) => `[${example.name}](packages/${example.name})`);
-  return [...own, { path: join(root, "README.md"), table: all }];
+  const title = ({ example }: Behaviour) => `[${example.name}](packages/${example.name})`;
+  const pages = [...own, { path: join(root, "README.md"), columns: behaviours, title }];
+  return pages.map((page) => ({ ...page, name: relative(root, page.path) }));
+}
+
+/** The tables of a README, as they are written and as they should be. */
+async function readTables({ path, name, columns, title }: Page): Promise<{ written: Table; table: Table }[]> {
+  const places = await readTablePlaces(path, name);
+  const known = columns.map(({ example }) => example.name);
+  const named = places.flatMap(({ names }) => names ?? known);
+  const stray = named.find((one) => !known.includes(one)) ?? known.find((one) => !named.includes(one));
+  if (stray) throw new Error(`Cannot place the table of ${stray} in ${name}: no example, or no table names it`);
+  return places.map(({ names, table: written }) => {
+    const chosen = names?.flatMap((one) => columns.find(({ example }) => example.name === one) ?? []) ?? columns;
+    return { written, table: fillIn(tableOf(chosen, title), written) };
+  });
 }
 
 function tableOf(behaviours: readonly Behaviour[], title: (behaviour: Behaviour) => string): Table {

@@ -1,6 +1,6 @@
 /**
- * The place in a README that a program writes its table to: between `<!-- behaviour:begin -->` and
- * `<!-- behaviour:end -->`.
+ * The places in a README that a program writes its tables to: between `<!-- behaviour:begin -->` and
+ * `<!-- behaviour:end -->`; `<!-- behaviour:begin tcp-echo udp -->` is for those columns only.
  *
  * @module
  */
@@ -11,41 +11,33 @@ import { lexer, type Token, type Tokens } from "marked";
 /** A table: the header, then the rows. Cells are Markdown; a `|` in one needs no escape here. */
 export type Table = string[][];
 
-/** A README around its table. */
+/** A place for a table in a README. */
 export interface TablePlace {
-  /** Up to and with the first marker. */
-  before: string;
+  /** The columns that belong there, by what the first marker names; `undefined` where it names none: all. */
+  names: readonly string[] | undefined;
   /** The table that is there; without rows where there is none yet. */
   table: Table;
-  /** From the second marker on. */
-  after: string;
-  text: string;
 }
 
-const BEGIN = "<!-- behaviour:begin -->";
-const END = "<!-- behaviour:end -->";
+const PLACE = /(<!-- behaviour:begin(?<names>(?: [\w-]+)*) -->)(?<table>[\s\S]*?)(<!-- behaviour:end -->)/g;
 
 /**
- * Reads a README and the table in it.
+ * Reads the tables in a README.
  *
  * @param name What the error calls it.
  * @throws When it is missing or has no markers.
  */
-export async function readTablePlace(path: string, name: string = path): Promise<TablePlace> {
+export async function readTablePlaces(path: string, name: string = path): Promise<TablePlace[]> {
   const text = await readFile(path, "utf8").catch((cause: unknown) => {
     throw new Error(`Cannot read ${name}: the table goes in there`, { cause });
   });
-  const begin = text.indexOf(BEGIN);
-  const end = text.indexOf(END);
-  if (begin < 0 || end < begin) {
-    throw new Error(`Cannot find the place for the table in ${name}: it needs a line ${BEGIN} and a line ${END}`);
-  }
-  return {
-    before: text.slice(0, begin + BEGIN.length),
-    table: parseTable(text.slice(begin + BEGIN.length, end)),
-    after: text.slice(end),
-    text,
-  };
+  const places = [...text.matchAll(PLACE)].map(({ groups }) => ({
+    names: groups?.["names"]?.match(/\S+/g) ?? undefined,
+    table: parseTable(groups?.["table"] ?? ""),
+  }));
+  if (places.length > 0) return places;
+  const markers = "a line <!-- behaviour:begin --> and a line <!-- behaviour:end -->";
+  throw new Error(`Cannot find the place for the table in ${name}: it needs ${markers}`);
 }
 
 function parseTable(markdown: string): Table {
@@ -59,17 +51,21 @@ function isTable(token: Token): token is Tokens.Table {
 }
 
 /**
- * Puts a table in its place.
+ * Puts tables in their places.
  *
+ * @param tables As many as there are places.
  * @returns Whether that changed the file.
  */
-export async function writeTable(path: string, place: TablePlace, table: Table): Promise<boolean> {
-  const escaped = table.map((row) => row.map((cell) => cell.replaceAll("|", "\\|")));
-  // Without padding: one longer cell is not to change every line.
-  const markdown = markdownTable(escaped, { alignDelimiters: false });
-  const text = `${place.before}\n\n${markdown}\n\n${place.after}`;
-  if (text === place.text) return false;
-  await writeFile(path, text);
+export async function writeTablePlaces(path: string, tables: readonly Table[]): Promise<boolean> {
+  const text = await readFile(path, "utf8");
+  let index = 0;
+  const changed = text.replace(PLACE, (_all, begin: string, _names, _table, end: string) => {
+    const escaped = tables[index++]?.map((row) => row.map((cell) => cell.replaceAll("|", "\\|"))) ?? [];
+    // Without padding: one longer cell is not to change every line.
+    return `${begin}\n\n${markdownTable(escaped, { alignDelimiters: false })}\n\n${end}`;
+  });
+  if (changed === text) return false;
+  await writeFile(path, changed);
   return true;
 }
 
