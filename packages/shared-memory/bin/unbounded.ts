@@ -16,7 +16,7 @@ await runProgram({ name: "shared-memory unbounded", summary, flags }, async ({ m
     const options = { data, label, signal: stop.signal };
     await Promise.all([runThread("flood", options), runThread("sip", options)]);
   };
-  await run("unbounded", { unbounded: createUnbounded({ maxBytes }).memory });
+  await run("unbounded", { unbounded: createUnbounded({ maxBytes }) });
   // As many as went into the other: 1 KiB each, and 4 bytes for its length.
   await run("ring     ", { ring: createRing().memory, messages: Math.floor(maxBytes / 1_028) });
 });

@@ -1,4 +1,4 @@
-import { sleepWhile, sleepWhileAsync } from "./wait.ts";
+import { sleepWhile, sleepWhileAsync } from "./sleep.ts";
 
 /*
  * Waiting for something that is not one word: for a message, or the writer's end, or its death. Two words: whether
@@ -33,24 +33,19 @@ export class Bell {
     return heard;
   }
 
-  /** Whether somebody listens. */
-  get isHeard(): boolean {
-    return Atomics.load(this.#words, this.#at) !== 0;
-  }
-
-  /** Sleeps until it rings, or has rung since `listen()`. Returns whether the time was over. */
-  sleep(heard: number, ms: number): boolean {
-    return sleepWhile(this.#words, this.#at + 1, heard, ms);
+  /** Sleeps until it rings, or has rung since `listen()`; at most so long. */
+  sleep(heard: number, ms: number): void {
+    sleepWhile(this.#words, this.#at + 1, heard, ms);
   }
 
   /** The same without blocking the thread. */
-  sleepAsync(heard: number, ms: number): Promise<boolean> {
+  sleepAsync(heard: number, ms: number): Promise<void> {
     return sleepWhileAsync(this.#words, this.#at + 1, heard, ms);
   }
 
   /** Wakes all that listen; to be called after what changed is stored. Costs one load when nobody does. */
   ring(): void {
-    if (!this.isHeard) return;
+    if (Atomics.load(this.#words, this.#at) === 0) return;
     Atomics.store(this.#words, this.#at, 0);
     Atomics.add(this.#words, this.#at + 1, 1);
     Atomics.notify(this.#words, this.#at + 1);

@@ -17,13 +17,6 @@ const LOST = -2;
 /** What holds for the whole ring; bits of one word, so that a look at it is one load. */
 export const FLAG = { closing: 1, closed: 2, writersClosed: 4, readersClosed: 8 } as const;
 
-/** How many ends of a kind are in which state; the rest has never been opened. */
-export interface Presence {
-  open: number;
-  lost: number;
-  closed: number;
-}
-
 /**
  * Takes an end for this thread.
  *
@@ -70,8 +63,8 @@ export function loseEnds(memory: RingMemory, holder: number): Side[] {
   return lost;
 }
 
-/** Counts the ends of a kind. */
-export function countEnds(memory: RingMemory, side: Side): Presence {
+/** How many ends of a kind are in which state; the rest has never been opened. */
+export function countEnds(memory: RingMemory, side: Side): { open: number; lost: number; closed: number } {
   const presence = { open: 0, lost: 0, closed: 0 };
   for (const slot of slotsOf(memory, side)) {
     const state = Atomics.load(memory.words, slot);

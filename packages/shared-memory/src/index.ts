@@ -11,8 +11,6 @@ export {
   openUnboundedReader,
   openUnboundedWriter,
   UNBOUNDED_DEFAULTS,
-  type Unbounded,
-  type UnboundedOptions,
   type UnboundedReader,
   type UnboundedWriter,
   type UnboundedWriterOptions,

@@ -40,7 +40,7 @@ export const AT = {
   /** See `mutex.ts`. */
   writeLock: 224,
   readLock: 256,
-  data: 288,
+  data: 289,
 } as const;
 
 /** As many writers, and as many readers, have a slot. */
@@ -48,6 +48,7 @@ const MOST_ENDS = 16;
 
 /** A ring's memory with its sizes, read once and checked: what another thread writes over them later is not looked at. */
 export interface RingMemory {
+  readonly buffer: SharedArrayBuffer;
   readonly words: Int32Array;
   readonly bytes: Uint8Array;
   readonly ringBytes: number;
@@ -89,7 +90,7 @@ export function readMemory(memory: unknown): RingMemory {
   if (magic !== MAGIC) throw noRing("createRing() did not make it");
   checkSizes({ ringBytes, maxMessageBytes, writers, readers });
   if (memory.byteLength !== AT.data * 4 + ringBytes) throw noRing(`it has ${memory.byteLength} bytes`);
-  return { words, bytes: new Uint8Array(memory), ringBytes, maxMessageBytes, writers, readers };
+  return { buffer: memory, words, bytes: new Uint8Array(memory), ringBytes, maxMessageBytes, writers, readers };
 }
 
 /** "ring", and the layout's version. */

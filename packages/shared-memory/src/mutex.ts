@@ -1,6 +1,6 @@
 import { threadId } from "node:worker_threads";
 import { ringError } from "./ring-error.ts";
-import { checkMayBlock, sleepWhile } from "./wait.ts";
+import { checkMayBlock, sleepWhile } from "./sleep.ts";
 
 /*
  * One word, as the robust futexes of Linux (futex(2), set_robust_list(2)): 0 is free, else the thread that holds it; one
@@ -13,25 +13,6 @@ const HOLDER_DIED = 0x4000_0000;
 
 /** How this thread signs what is its own: its id and 1, so that 0 is nobody. */
 export const ME: number = threadId + 1;
-
-/** One thread at a time. For what is short: a copy into memory, not a wait. */
-export interface Mutex {
-  /** Whether the last holder died with it, as the last lock found: what it guards may be half done. */
-  readonly wasAbandoned: boolean;
-  /**
-   * Takes it; waits for the thread that holds it.
-   *
-   * @param timeoutMs 0 is no limit.
-   * @throws {Error} `ETIMEDOUT` · `ERR_MAIN_THREAD` on the main thread: use `tryLock()`.
-   */
-  lock(timeoutMs?: number): void;
-  /** Takes it if it is free. */
-  tryLock(): boolean;
-  /** Gives it back, and wakes one that waits. @throws {Error} `EPERM` when this thread does not hold it. */
-  unlock(): void;
-  /** To be called by who sees a thread end: what it held goes to the next, and a wake-up that died with it is repeated. */
-  markDead(holder: number): void;
-}
 
 /**
  * A mutex in memory that threads share; each makes its own over the same word.
@@ -54,23 +35,33 @@ export interface Mutex {
  * ```
  */
 export function createMutex(words: Int32Array, at: number): Mutex {
-  return new WordMutex(words, at);
+  return new Mutex(words, at);
 }
 
-class WordMutex implements Mutex {
+/** One thread at a time. For what is short: a copy into memory, not a wait. */
+export class Mutex {
+  /** Whether the last holder died with it, as the last lock found: what it guards may be half done. */
   wasAbandoned = false;
   readonly #words: Int32Array;
   readonly #at: number;
 
+  /** See {@link createMutex}. */
   constructor(words: Int32Array, at: number) {
     this.#words = words;
     this.#at = at;
   }
 
+  /** Takes it if it is free. */
   tryLock(): boolean {
     return this.#take(Atomics.load(this.#words, this.#at), 0);
   }
 
+  /**
+   * Takes it; waits for the thread that holds it.
+   *
+   * @param timeoutMs 0 is no limit.
+   * @throws {Error} `ETIMEDOUT` · `ERR_MAIN_THREAD` on the main thread: use `tryLock()`.
+   */
   lock(timeoutMs = 0): void {
     if (this.tryLock()) return;
     checkMayBlock();
@@ -87,20 +78,14 @@ class WordMutex implements Mutex {
     }
   }
 
-  #take(seen: number, waiters: number): boolean {
-    if ((seen & HOLDER) !== 0) return false;
-    const mine = ME | waiters | (seen & WAITERS);
-    if (Atomics.compareExchange(this.#words, this.#at, seen, mine) !== seen) return false;
-    this.wasAbandoned = (seen & HOLDER_DIED) !== 0;
-    return true;
-  }
-
+  /** Gives it back, and wakes one that waits. @throws {Error} `EPERM` when this thread does not hold it. */
   unlock(): void {
     const seen = Atomics.load(this.#words, this.#at);
     if ((seen & HOLDER) !== ME) throw ringError("EPERM", "Cannot unlock mutex: this thread does not hold it");
     if ((Atomics.exchange(this.#words, this.#at, 0) & WAITERS) !== 0) Atomics.notify(this.#words, this.#at, 1);
   }
 
+  /** To be called by who sees a thread end: what it held goes to the next, and a wake-up that died with it is repeated. */
   markDead(holder: number): void {
     for (;;) {
       const seen = Atomics.load(this.#words, this.#at);
@@ -109,6 +94,14 @@ class WordMutex implements Mutex {
     }
     // Also when it held nothing: unlock() may have woken just this thread, and no other would be woken then.
     Atomics.notify(this.#words, this.#at);
+  }
+
+  #take(seen: number, waiters: number): boolean {
+    if ((seen & HOLDER) !== 0) return false;
+    const mine = ME | waiters | (seen & WAITERS);
+    if (Atomics.compareExchange(this.#words, this.#at, seen, mine) !== seen) return false;
+    this.wasAbandoned = (seen & HOLDER_DIED) !== 0;
+    return true;
   }
 }
 

@@ -1,28 +1,17 @@
-/** What went wrong with a ring, as the `code` of an error. */
+/** What went wrong, as the `code` of an error; README, "Use it in your code", says what to do then. */
 export type RingErrorCode =
-  /** The message is above `maxMessageBytes`; as POSIX `mq_send`. */
   | "EMSGSIZE"
-  /** Nobody will read it: the readers have closed, or the ring is being closed. */
   | "EPIPE"
-  /** The other side is there and did nothing for `timeoutMs` or `idleTimeoutMs`. */
   | "ETIMEDOUT"
-  /** Nobody opened the other end within `waitMs`. */
   | "ENOTCONN"
-  /** The thread at the other end is gone and did not close it; nobody took its place within `waitMs`. As POSIX robust mutexes. */
+  /** A thread is gone and did not close its end; as POSIX robust mutexes. */
   | "EOWNERDEAD"
-  /** All ends of this kind are taken. */
   | "EBUSY"
-  /** The ring was cut off at the end of `graceMs`. */
   | "ECONNRESET"
-  /** The unbounded buffer has grown to its bound. */
   | "ENOBUFS"
-  /** What is in the memory no writer of ours wrote. */
-  | "ERR_RING_CORRUPT"
-  /** A mutex is unlocked by a thread that does not hold it. */
   | "EPERM"
-  /** Waiting would block the main thread. */
+  | "ERR_RING_CORRUPT"
   | "ERR_MAIN_THREAD"
-  /** Not the memory of a ring. */
   | "ERR_INVALID_ARG_VALUE";
 
 /** An error with its code and its numbers. */

@@ -1,24 +1,5 @@
 import { ringError } from "./ring-error.ts";
-import { checkMayBlock, sleepWhile, sleepWhileAsync } from "./wait.ts";
-
-/** A counting semaphore (Dijkstra's P and V): so many may pass, the next waits until somebody lets it. */
-export interface Semaphore {
-  /** How many may pass at this moment. */
-  readonly count: number;
-  /** Takes one if there is one. */
-  tryAcquire(): boolean;
-  /**
-   * Takes one; waits until there is one.
-   *
-   * @param timeoutMs 0 is no limit.
-   * @throws {Error} `ETIMEDOUT` · `ERR_MAIN_THREAD` on the main thread.
-   */
-  acquire(timeoutMs?: number): void;
-  /** The same for the main thread. */
-  acquireAsync(timeoutMs?: number): Promise<void>;
-  /** Adds `count`. Any thread may, also one that took none. */
-  release(count?: number): void;
-}
+import { checkMayBlock, sleepWhile, sleepWhileAsync } from "./sleep.ts";
 
 /**
  * A semaphore in memory that threads share; each makes its own over the same word.
@@ -39,22 +20,26 @@ export interface Semaphore {
  * ```
  */
 export function createSemaphore(words: Int32Array, at: number): Semaphore {
-  return new WordSemaphore(words, at);
+  return new Semaphore(words, at);
 }
 
-class WordSemaphore implements Semaphore {
+/** A counting semaphore (Dijkstra's P and V): so many may pass, the next waits until somebody lets it. */
+export class Semaphore {
   readonly #words: Int32Array;
   readonly #at: number;
 
+  /** See {@link createSemaphore}. */
   constructor(words: Int32Array, at: number) {
     this.#words = words;
     this.#at = at;
   }
 
+  /** How many may pass at this moment. */
   get count(): number {
     return Atomics.load(this.#words, this.#at);
   }
 
+  /** Takes one if there is one. */
   tryAcquire(): boolean {
     for (let seen = this.count; seen > 0; seen = this.count) {
       if (Atomics.compareExchange(this.#words, this.#at, seen, seen - 1) === seen) return true;
@@ -62,6 +47,12 @@ class WordSemaphore implements Semaphore {
     return false;
   }
 
+  /**
+   * Takes one; waits until there is one.
+   *
+   * @param timeoutMs 0 is no limit.
+   * @throws {Error} `ETIMEDOUT` · `ERR_MAIN_THREAD` on the main thread.
+   */
   acquire(timeoutMs = 0): void {
     if (this.tryAcquire()) return;
     checkMayBlock();
@@ -70,11 +61,13 @@ class WordSemaphore implements Semaphore {
     while (!this.tryAcquire()) sleepWhile(this.#words, this.#at, 0, leftUntil(deadline, timeoutMs));
   }
 
+  /** The same for the main thread. */
   async acquireAsync(timeoutMs = 0): Promise<void> {
     const deadline = deadlineIn(timeoutMs);
     while (!this.tryAcquire()) await sleepWhileAsync(this.#words, this.#at, 0, leftUntil(deadline, timeoutMs));
   }
 
+  /** Adds `count`. Any thread may, also one that took none. */
   release(count = 1): void {
     Atomics.add(this.#words, this.#at, count);
     // All that wait, not as many: a wake-up for one alone would be lost with a thread that is ended just then.

@@ -2,7 +2,7 @@
 import { checkBytes } from "@ipc/core/framing";
 import { tell } from "@ipc/core/tell";
 import { ringError } from "./ring-error.ts";
-import { createSemaphore, type Semaphore } from "./semaphore.ts";
+import { createSemaphore } from "./semaphore.ts";
 
 /*
  * The unbounded buffer of the textbooks: an array without an end and one counting semaphore. The producer never waits, the
@@ -10,26 +10,23 @@ import { createSemaphore, type Semaphore } from "./semaphore.ts";
  * memory does. It is here to be looked at beside the ring; do not use it.
  */
 
-/** Options of {@link createUnbounded}. */
-export interface UnboundedOptions {
-  /** Where it ends after all, in bytes. @default {67_108_864} */
-  maxBytes?: number | undefined;
-}
-
 /** Defaults of options left out. */
 export const UNBOUNDED_DEFAULTS = { maxBytes: 67_108_864 } as const;
 
-/** An unbounded buffer, seen by the thread that made it. */
-export interface Unbounded {
-  readonly memory: SharedArrayBuffer;
-  /** What it takes at this moment. */
-  readonly heldBytes: number;
-}
+/** Words: how many messages wait, and whether the writer has closed. */
+const ITEMS = 0;
+const CLOSED = 1;
+const FIRST_BYTE = 128;
+const FIRST_BYTES = 1_048_576;
 
-/** Options of {@link openUnboundedWriter}. */
-export interface UnboundedWriterOptions {
-  /** Called when the buffer has grown, with its new size. */
-  onEvent?: ((event: { type: "grown"; heldBytes: number }) => void) | undefined;
+/**
+ * Makes the memory of a buffer that doubles whenever it is full.
+ *
+ * @param options.maxBytes Where it ends after all. @default {67_108_864}
+ */
+export function createUnbounded(options: { maxBytes?: number | undefined } = {}): SharedArrayBuffer {
+  const { maxBytes = UNBOUNDED_DEFAULTS.maxBytes } = options;
+  return new SharedArrayBuffer(Math.min(FIRST_BYTES, maxBytes), { maxByteLength: maxBytes });
 }
 
 /** Where messages go in; one thread. */
@@ -40,28 +37,10 @@ export interface UnboundedWriter {
   close(): void;
 }
 
-/** Where messages come out; one thread. */
-export interface UnboundedReader {
-  /** The next message; blocks the thread while there is none. `undefined` when the writer has closed. */
-  read(timeoutMs?: number): Uint8Array | undefined;
-}
-
-/** Words: how many messages wait, and whether the writer has closed. */
-const ITEMS = 0;
-const CLOSED = 1;
-const FIRST_BYTE = 128;
-const FIRST_BYTES = 1_048_576;
-
-/** Makes a buffer that doubles whenever it is full, up to `maxBytes`. */
-export function createUnbounded(options: UnboundedOptions = {}): Unbounded {
-  const { maxBytes = UNBOUNDED_DEFAULTS.maxBytes } = options;
-  const memory = new SharedArrayBuffer(Math.min(FIRST_BYTES, maxBytes), { maxByteLength: maxBytes });
-  return {
-    memory,
-    get heldBytes() {
-      return memory.byteLength;
-    },
-  };
+/** Options of {@link openUnboundedWriter}. */
+export interface UnboundedWriterOptions {
+  /** Called when the buffer has grown, with its new size. */
+  onEvent?: ((event: { type: "grown"; heldBytes: number }) => void) | undefined;
 }
 
 /** Opens the end that messages go in. */
@@ -96,10 +75,16 @@ function grow(memory: SharedArrayBuffer, end: number, { onEvent }: UnboundedWrit
   tell(onEvent, { type: "grown", heldBytes: memory.byteLength });
 }
 
+/** Where messages come out; one thread. */
+export interface UnboundedReader {
+  /** The next message; blocks the thread while there is none. `undefined` when the writer has closed. */
+  read(timeoutMs?: number): Uint8Array | undefined;
+}
+
 /** Opens the end that messages come out of. */
 export function openUnboundedReader(memory: SharedArrayBuffer): UnboundedReader {
   const words = new Int32Array(memory);
-  const items: Semaphore = createSemaphore(words, ITEMS);
+  const items = createSemaphore(words, ITEMS);
   let at = FIRST_BYTE;
   return {
     read(timeoutMs) {

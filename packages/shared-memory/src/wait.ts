@@ -1,40 +1,78 @@
-/// <reference lib="es2024.sharedmemory" />
-import { isMainThread } from "node:worker_threads";
+import { Bell } from "./bell.ts";
+import { countEnds, type Side } from "./ends.ts";
+import { AT, type RingMemory } from "./memory.ts";
 import { ringError } from "./ring-error.ts";
 
-/** 2^31 - 1 ms: what stands for "no limit" where a number is needed. */
-const LONGEST_MS = 2_147_483_647;
-
-/**
- * Sleeps while `words[index]` is `value`, until somebody notifies it.
- *
- * @param ms At most so long; `Infinity` is no limit.
- * @returns Whether the time was over.
- * @throws {Error} `ERR_MAIN_THREAD` on the main thread: blocked, it would see no signal and no message.
- */
-export function sleepWhile(words: Int32Array, index: number, value: number, ms: number): boolean {
-  checkMayBlock();
-  return Atomics.wait(words, index, value, ms) === "timed-out";
+/** How long to wait for the other side. */
+export interface Patience {
+  /** The other side, which is there, does nothing for so long, in ms; 0 is no limit. */
+  silenceMs: number;
+  /** Nobody has opened the other end, or who did is gone, in ms; 0 fails at once. */
+  waitMs: number;
+  /** Called when nobody is at the other end, once a wait. */
+  onAlone: () => void;
 }
 
-/** The same for the main thread: does not block it, and keeps the process alive meanwhile. */
-export async function sleepWhileAsync(words: Int32Array, index: number, value: number, ms: number): Promise<boolean> {
-  const waiting = Atomics.waitAsync(words, index, value, Math.min(ms, LONGEST_MS));
-  // A promise of waitAsync alone does not hold a process.
-  const alive = setTimeout(() => {}, LONGEST_MS);
-  try {
-    return (await waiting.value) === "timed-out";
-  } finally {
-    clearTimeout(alive);
+/**
+ * One wait for the other side, which listens from its beginning: look; when there is nothing, `block()`, and look again.
+ * What happens between the look and the sleep is not missed (`bell.ts`).
+ */
+export class Wait {
+  readonly #memory: RingMemory;
+  readonly #awaited: Side;
+  readonly #patience: Patience;
+  readonly #bell: Bell;
+  readonly #startedAt = performance.now();
+  #heard: number;
+  #isAlone = false;
+  #sign: string | undefined;
+  #signAt = 0;
+
+  constructor(memory: RingMemory, awaited: Side, patience: Patience) {
+    this.#memory = memory;
+    this.#awaited = awaited;
+    this.#patience = patience;
+    this.#bell = new Bell(memory.words, awaited === "reader" ? AT.roomBell : AT.dataBell);
+    this.#heard = this.#bell.listen();
+  }
+
+  /** Sleeps until something has happened. @throws {Error} `ETIMEDOUT`, `ENOTCONN`, `EOWNERDEAD` at the end of patience. */
+  block(): void {
+    this.#bell.sleep(this.#heard, this.#leftMs());
+    this.#heard = this.#bell.listen();
+  }
+
+  /** The same without blocking the thread. */
+  async blockAsync(): Promise<void> {
+    await this.#bell.sleepAsync(this.#heard, this.#leftMs());
+    this.#heard = this.#bell.listen();
+  }
+
+  /** How long it has taken until now. */
+  get tookMs(): number {
+    return performance.now() - this.#startedAt;
+  }
+
+  /** Time begins anew with each sign of life: as long as the other side's index moves, it is alive. */
+  #leftMs(): number {
+    const { silenceMs, waitMs, onAlone } = this.#patience;
+    const { open, lost } = countEnds(this.#memory, this.#awaited);
+    if (open === 0 && !this.#isAlone) onAlone();
+    this.#isAlone = open === 0;
+    const index = Atomics.load(this.#memory.words, this.#awaited === "reader" ? AT.head : AT.tail);
+    const sign = `${index} ${this.#isAlone}`;
+    const now = performance.now();
+    if (sign !== this.#sign) this.#signAt = now;
+    this.#sign = sign;
+    const limitMs = this.#isAlone ? waitMs : silenceMs || Number.POSITIVE_INFINITY;
+    const leftMs = limitMs - (now - this.#signAt);
+    if (leftMs > 0) return leftMs;
+    if (!this.#isAlone) throw tooLong("ETIMEDOUT", this.#awaited, `it did nothing for ${limitMs} ms`);
+    if (lost > 0) throw tooLong("EOWNERDEAD", this.#awaited, "its thread ended without closing it");
+    throw tooLong("ENOTCONN", this.#awaited, `nobody opened it within ${limitMs} ms`);
   }
 }
 
-/** How often to look again before sleeping: some µs, about what a sleep and its wake-up would cost. */
-export const LOOKS = 200;
-
-/** @throws {Error} `ERR_MAIN_THREAD` on the main thread. */
-export function checkMayBlock(): void {
-  if (!isMainThread) return;
-  const text = "Cannot wait on the main thread: it would see no signals and no messages. Use the asynchronous form";
-  throw ringError("ERR_MAIN_THREAD", text);
+function tooLong(code: "ETIMEDOUT" | "EOWNERDEAD" | "ENOTCONN", awaited: Side, why: string): Error {
+  return ringError(code, `Cannot wait for the ${awaited} any longer: ${why}`);
 }

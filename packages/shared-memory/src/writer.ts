@@ -6,10 +6,10 @@ import { Bell } from "./bell.ts";
 import { closeEnd, FLAG, openEnd, readFlags } from "./ends.ts";
 import { AT, type RingMemory, readMemory } from "./memory.ts";
 import { createMutex, type Mutex } from "./mutex.ts";
-import { Patience } from "./patience.ts";
 import { RingWriter } from "./ring.ts";
 import { ringError } from "./ring-error.ts";
-import { checkMayBlock, LOOKS } from "./wait.ts";
+import { checkMayBlock, LOOKS, pause } from "./sleep.ts";
+import { type Patience, Wait } from "./wait.ts";
 
 /** Options of {@link openWriter}. */
 export interface WriterOptions {
@@ -30,30 +30,6 @@ export type WriterEvent =
   /** A thread died in the middle of a write. What it had not published does not exist: nothing is broken. */
   | { type: "recovered" };
 
-/** The end of a ring that messages go in. */
-export interface Writer {
-  /**
-   * Writes a message; blocks this thread while there is no room. The reader sees it when this returns.
-   *
-   * @throws {RangeError} `EMSGSIZE`: nothing was written, others may be.
-   * @throws {Error} `EPIPE` nobody will read it · `ETIMEDOUT` the reader took nothing for `timeoutMs` · `ENOTCONN`,
-   *   `EOWNERDEAD` there was no reader for `waitMs`, or it is lost: try again or give up; `ERR_RING_CORRUPT` ·
-   *   `ERR_MAIN_THREAD`. Nothing was written.
-   */
-  write(message: Uint8Array): void;
-  /** The same for the main thread, which must not block. One at a time: `await` each. */
-  writeAsync(message: Uint8Array): Promise<void>;
-  /** Writes a message if there is room at this moment. Throws as `write()` does. */
-  tryWrite(message: Uint8Array): boolean;
-  /** How often it waited for room. */
-  readonly waits: number;
-  /** For how long it waited for room, in ms. */
-  readonly waitedMs: number;
-  /** No more messages: what is in the ring is still read. May be called again. */
-  close(): void;
-  [Symbol.dispose](): void;
-}
-
 /** Defaults of options left out. */
 export const WRITER_DEFAULTS = { timeoutMs: 5_000, waitMs: DEFAULT_WAIT_MS } as const;
 
@@ -66,43 +42,89 @@ export const WRITER_DEFAULTS = { timeoutMs: 5_000, waitMs: DEFAULT_WAIT_MS } as 
  *   several write, which takes a mutex.
  */
 export function openWriter(memory: unknown, options: WriterOptions = {}): Writer {
-  return new EndWriter(readMemory(memory), options);
+  return new Writer(readMemory(memory), options);
 }
 
-class EndWriter implements Writer {
+/** The end of a ring that messages go in. */
+export class Writer {
+  /** How often it waited for room. */
   waits = 0;
+  /** For how long it waited for room, in ms. */
   waitedMs = 0;
   readonly #memory: RingMemory;
   readonly #ring: RingWriter;
   readonly #lock: Mutex | undefined;
-  readonly #room: Bell;
   readonly #data: Bell;
   readonly #slot: number;
-  readonly #limits: { silenceMs: number; waitMs: number };
+  readonly #patience: Patience;
   readonly #onEvent: WriterOptions["onEvent"];
   #isClosed = false;
 
+  /** See {@link openWriter}. */
   constructor(memory: RingMemory, options: WriterOptions) {
     const { timeoutMs = WRITER_DEFAULTS.timeoutMs, waitMs = WRITER_DEFAULTS.waitMs, onEvent } = options;
     checkDurations({ timeoutMs, waitMs });
     if (memory.writers > 1) checkMayBlock();
     this.#memory = memory;
-    this.#limits = { silenceMs: timeoutMs, waitMs };
+    const onAlone = () => tell(onEvent, { type: "waiting", for: "reader" });
+    this.#patience = { silenceMs: timeoutMs, waitMs, onAlone };
     this.#onEvent = onEvent;
     this.#lock = memory.writers > 1 ? createMutex(memory.words, AT.writeLock) : undefined;
-    this.#room = new Bell(memory.words, AT.roomBell);
     this.#data = new Bell(memory.words, AT.dataBell);
     this.#slot = openEnd(memory, "writer");
     this.#ring = new RingWriter(memory);
   }
 
+  /**
+   * Writes a message; blocks this thread while there is no room. The reader sees it when this returns.
+   *
+   * @throws {RangeError} `EMSGSIZE`: nothing was written, others may be.
+   * @throws {Error} `EPIPE` nobody will read it · `ETIMEDOUT` the reader took nothing for `timeoutMs` · `ENOTCONN`,
+   *   `EOWNERDEAD` there was no reader for `waitMs`, or it is lost: try again or give up; `ERR_RING_CORRUPT` ·
+   *   `ERR_MAIN_THREAD`. Nothing was written.
+   */
+  write(message: Uint8Array): void {
+    checkMayBlock();
+    for (let looks = 0; looks < LOOKS; looks++) {
+      if (this.tryWrite(message)) return;
+      pause();
+    }
+    const wait = this.#beginWait();
+    while (!this.tryWrite(message)) wait.block();
+    this.waitedMs += wait.tookMs;
+  }
+
+  /** The same for the main thread, which must not block. One at a time: `await` each. */
+  async writeAsync(message: Uint8Array): Promise<void> {
+    if (this.tryWrite(message)) return;
+    const wait = this.#beginWait();
+    while (!this.tryWrite(message)) await wait.blockAsync();
+    this.waitedMs += wait.tookMs;
+  }
+
+  /** Writes a message if there is room at this moment. Throws as `write()` does. */
   tryWrite(message: Uint8Array): boolean {
     checkBytes(message);
-    if (message.length > this.#memory.maxMessageBytes) throw tooLarge(message.length, this.#memory.maxMessageBytes);
-    if (this.#isClosed || readFlags(this.#memory) !== 0) throw this.#closedError();
+    const { maxMessageBytes, words } = this.#memory;
+    if (message.length > maxMessageBytes) throw tooLarge(message.length, maxMessageBytes);
+    // A plain read, cheaper than Atomics.load: who closes at this moment comes before this message or behind it.
+    if (this.#isClosed || words[AT.flags] !== 0) throw this.#closedError();
     const isWritten = this.#lock ? this.#putInTurn(this.#lock, message) : this.#put(message);
     if (isWritten) this.#data.ring();
+    // Who is about to sleep has said so before it looked: now the end must not be missed.
+    else if (readFlags(this.#memory) !== 0) throw this.#closedError();
     return isWritten;
+  }
+
+  /** No more messages: what is in the ring is still read. May be called again. */
+  close(): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    closeEnd(this.#memory, "writer", this.#slot);
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
   }
 
   #put(message: Uint8Array): boolean {
@@ -112,7 +134,7 @@ class EndWriter implements Writer {
   }
 
   #putInTurn(lock: Mutex, message: Uint8Array): boolean {
-    lock.lock(this.#limits.silenceMs);
+    lock.lock(this.#patience.silenceMs);
     try {
       if (lock.wasAbandoned) tell(this.#onEvent, { type: "recovered" });
       this.#ring.sync();
@@ -122,58 +144,16 @@ class EndWriter implements Writer {
     }
   }
 
-  write(message: Uint8Array): void {
-    checkMayBlock();
-    for (let looks = 0; looks < LOOKS; looks++) if (this.tryWrite(message)) return;
-    const patience = this.#beginWait();
-    const from = performance.now();
-    for (;;) {
-      const heard = this.#room.listen();
-      if (this.tryWrite(message)) break;
-      this.#room.sleep(heard, this.#leftMs(patience));
-    }
-    this.waitedMs += performance.now() - from;
-  }
-
-  async writeAsync(message: Uint8Array): Promise<void> {
-    if (this.tryWrite(message)) return;
-    const patience = this.#beginWait();
-    const from = performance.now();
-    for (;;) {
-      const heard = this.#room.listen();
-      if (this.tryWrite(message)) break;
-      await this.#room.sleepAsync(heard, this.#leftMs(patience));
-    }
-    this.waitedMs += performance.now() - from;
-  }
-
-  #beginWait(): Patience {
+  #beginWait(): Wait {
     this.waits++;
     tell(this.#onEvent, { type: "full" });
-    return new Patience(this.#memory, "reader", this.#limits);
-  }
-
-  #leftMs(patience: Patience): number {
-    const wasAlone = patience.isAlone;
-    const leftMs = patience.leftMs(Atomics.load(this.#memory.words, AT.head));
-    if (patience.isAlone && !wasAlone) tell(this.#onEvent, { type: "waiting", for: "reader" });
-    return leftMs;
+    return new Wait(this.#memory, "reader", this.#patience);
   }
 
   #closedError(): Error {
     const isUnread = (readFlags(this.#memory) & FLAG.readersClosed) !== 0;
     const why = this.#isClosed ? "the writer is closed" : isUnread ? "the reader is closed" : "the ring is closed";
     return ringError("EPIPE", `Cannot write message: ${why}`);
-  }
-
-  close(): void {
-    if (this.#isClosed) return;
-    this.#isClosed = true;
-    closeEnd(this.#memory, "writer", this.#slot);
-  }
-
-  [Symbol.dispose](): void {
-    this.close();
   }
 }
 

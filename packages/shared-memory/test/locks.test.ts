@@ -74,8 +74,8 @@ test("acquireAsync() waits without blocking, and gives up after timeoutMs", { ti
 test("the unbounded buffer keeps all that was ever written, doubles, and ends at maxBytes", { timeout }, async (t) => {
   const grown: number[] = [];
   const unbounded = createUnbounded({ maxBytes: 4 * 2 ** 20 });
-  const writer = openUnboundedWriter(unbounded.memory, { onEvent: ({ heldBytes }) => grown.push(heldBytes) });
-  const sipper = startFixture(t, "sipper", { unbounded: unbounded.memory });
+  const writer = openUnboundedWriter(unbounded, { onEvent: ({ heldBytes }) => grown.push(heldBytes) });
+  const sipper = startFixture(t, "sipper", { unbounded });
   let written = 0;
   // Returns only by throwing.
   const write = () => {
@@ -85,12 +85,12 @@ test("the unbounded buffer keeps all that was ever written, doubles, and ends at
   writer.close();
   assert.deepEqual(grown, [2 * 2 ** 20, 4 * 2 ** 20]);
   assert.equal((await sipper.told("done"))["read"], written);
-  assert.equal(unbounded.heldBytes, 4 * 2 ** 20, "reading gives nothing back");
+  assert.equal(unbounded.byteLength, 4 * 2 ** 20, "reading gives nothing back");
 
   const small = createUnbounded();
-  const both = openUnboundedWriter(small.memory);
+  const both = openUnboundedWriter(small);
   for (const message of ["", "a", "two words"]) both.write(bytes(message));
-  const { texts } = await startFixture(t, "sipper", { unbounded: small.memory, count: 3 }).told("done");
+  const { texts } = await startFixture(t, "sipper", { unbounded: small, count: 3 }).told("done");
   assert.deepEqual(texts, ["", "a", "two words"]);
-  assert.throws(() => openUnboundedReader(small.memory).read(), { code: "ERR_MAIN_THREAD" });
+  assert.throws(() => openUnboundedReader(small).read(), { code: "ERR_MAIN_THREAD" });
 });
