@@ -4,8 +4,8 @@ import { tell } from "@ipc/core/tell";
 import { parseAddress } from "@ipc/core/url";
 import { whenAborted } from "@ipc/core/when-aborted";
 import { createLink, type LinkEvent } from "./link.ts";
-import { createOutbox, type SendOptions } from "./outbox.ts";
-import { checkLink, PEER_DEFAULTS } from "./peer-options.ts";
+import { createOutbox, type Sender } from "./outbox.ts";
+import { checkLimits, PEER_DEFAULTS, type PeerOptions } from "./peer-options.ts";
 
 /**
  * Connects to a peer, to send only; waits for one that is not there yet.
@@ -16,84 +16,58 @@ import { checkLink, PEER_DEFAULTS } from "./peer-options.ts";
  * @throws {Error} `ECONNREFUSED` and its like, when nobody is there within `waitMs`.
  */
 export async function connect(url: string, options: ClientOptions = {}): Promise<Client> {
-  const { name = CLIENT_DEFAULTS.name, maxFrameBytes = CLIENT_DEFAULTS.maxFrameBytes } = options;
-  const { windowBytes = CLIENT_DEFAULTS.windowBytes, heartbeatMs = CLIENT_DEFAULTS.heartbeatMs } = options;
-  const { waitMs = CLIENT_DEFAULTS.waitMs, graceMs = CLIENT_DEFAULTS.graceMs, signal, onEvent } = options;
+  const { name = CLIENT_DEFAULTS.name, waitMs = CLIENT_DEFAULTS.waitMs, signal, onEvent, ...others } = options;
+  const limits = checkLimits({ ...others, name });
   parseAddress(url, "tcp");
   checkDurations({ waitMs });
-  checkLink({ maxFrameBytes, windowBytes, heartbeatMs, graceMs });
-
   signal?.throwIfAborted();
 
   let onFirst: ((event: LinkEvent) => void) | undefined;
-  const link = createLink(url, {
-    heartbeatMs,
-    onEvent(event) {
-      tell(onEvent, event);
-      onFirst?.(event);
-    },
+  const link = createLink(url, limits.heartbeatMs, (event) => {
+    tell(onEvent, event);
+    onFirst?.(event);
   });
-  const outbox = createOutbox(link, { name, windowBytes, maxFrameBytes, onEvent });
-
-  /** Resolves when a peer has said that it is one. */
-  async function firstContact() {
-    let failure: Error = new Error(`Cannot connect to ${url}: no peer answers there`);
-    let giveUp = (_reason: unknown) => {};
-    const contact = new Promise<void>((resolve, reject) => {
-      giveUp = reject;
-      onFirst = (event) => {
-        if (event.type === "connected") resolve();
-        if (event.type === "waiting") failure = event.error;
-        if (event.type === "waiting" && waitMs === 0) reject(failure);
-      };
-    });
-    const timer = waitMs > 0 ? setTimeout(() => giveUp(failure), waitMs) : undefined;
-    const forget = signal && whenAborted(signal, () => giveUp(signal.reason));
-    await contact.finally(() => {
-      onFirst = undefined;
-      clearTimeout(timer);
-      forget?.();
-    });
-  }
+  const outbox = createOutbox(link, limits, onEvent);
 
   let closing: Promise<void> | undefined;
   async function closeAll() {
-    await outbox.close(graceMs);
+    await outbox.close(limits.graceMs);
     await link.close();
   }
-  const close = () => {
-    closing ??= closeAll();
-    return closing;
-  };
+  const close = () => (closing ??= closeAll());
 
-  await firstContact().catch(async (error) => {
+  let failure: Error = new Error(`Cannot connect to ${url}: no peer answers there`);
+  let giveUp = () => {};
+  const contact = new Promise<void>((resolve, reject) => {
+    giveUp = () => reject(signal?.aborted ? signal.reason : failure);
+    onFirst = (event) => {
+      if (event.type === "connected") resolve();
+      if (event.type !== "waiting") return;
+      failure = event.error;
+      if (waitMs === 0) giveUp();
+    };
+  });
+  const timer = waitMs > 0 ? setTimeout(giveUp, waitMs) : undefined;
+  const forget = signal && whenAborted(signal, giveUp);
+  try {
+    await contact;
+  } catch (error) {
     await close();
     throw error;
-  });
+  } finally {
+    onFirst = undefined;
+    clearTimeout(timer);
+    forget?.();
+  }
   return { url, send: outbox.send, close, [Symbol.asyncDispose]: close };
 }
 
-/** Options of {@link connect}. */
-export interface ClientOptions {
+/** Options of {@link connect}; those it shares with a peer mean the same. */
+export interface ClientOptions extends Pick<PeerOptions, "maxFrameBytes" | "windowBytes" | "heartbeatMs" | "graceMs"> {
   /** The origin of what it sends. @default {"client"} */
   name?: string | undefined;
-  /** The longest message in bytes, all of its JSON. @default {1_048_576} */
-  maxFrameBytes?: number | undefined;
-  /**
-   * What may be on its way without an answer, in bytes: a message counts as its frame and 512. Sixteen times as much
-   * waits in line.
-   * @default {1_048_576}
-   */
-  windowBytes?: number | undefined;
   /** How long to wait for a peer that is not there yet, in ms; 0 tries once. @default {10_000} */
   waitMs?: number | undefined;
-  /**
-   * How often both ends say that they are here, in ms; who says nothing for two of these times is cut off.
-   * @default {1_000}
-   */
-  heartbeatMs?: number | undefined;
-  /** How long `close()` waits for answers, in ms. @default {3_000} */
-  graceMs?: number | undefined;
   /** Ends the waiting in `connect()`. */
   signal?: AbortSignal | undefined;
   /** What happens, for a log. Its result is ignored; what it throws is shown as a warning. */
@@ -111,18 +85,8 @@ export const CLIENT_DEFAULTS = {
 } as const;
 
 /** Somebody who only sends. */
-export interface Client {
+export interface Client extends Sender {
   readonly url: string;
-  /**
-   * Sends a message down the line. After a cut it is sent again, for as long as it takes.
-   *
-   * @param body Any JSON.
-   * @returns Resolves when it has been delivered, by the last peer of the line.
-   * @throws {Error} `ERR_REFUSED` nobody takes it, and why · `ENOBUFS` too much waits in line · `EPIPE` the client is
-   *   closed.
-   * @throws {FrameError} `ERR_FRAME_TOO_LARGE`: nothing was sent.
-   */
-  send(body: unknown, options?: SendOptions): Promise<void>;
   /** Lets answers come, within `graceMs`, and disconnects. May be called again. */
   close(): Promise<void>;
   [Symbol.asyncDispose](): Promise<void>;

@@ -2,19 +2,14 @@ import type { Socket } from "node:net";
 import type { FrameWriter } from "@ipc/core/write-frames";
 import { HEARTBEAT } from "./protocol.ts";
 
-/** How a silent peer is found. */
-export interface HeartbeatOptions {
-  /** How often we say that we are here, in ms. A peer that said nothing for two of these times is cut off. */
-  heartbeatMs: number;
-  /** Also cuts off a peer that for as long takes nothing of what waits for it. */
-  mustTake: boolean;
-}
-
 /**
  * Says `HEARTBEAT` at once and then every `heartbeatMs`, and cuts off a peer that is silent: half open, stopped, or no
  * peer at all. Without it a connection whose other end lost its power looks alive for a quarter of an hour and more.
+ *
+ * @param heartbeatMs A peer that said nothing for two of these times is cut off.
+ * @param mustTake Also one that for as long takes nothing of what waits for it.
  */
-export function keepAlive(socket: Socket, writer: FrameWriter, { heartbeatMs, mustTake }: HeartbeatOptions): void {
+export function keepAlive(socket: Socket, writer: FrameWriter, heartbeatMs: number, mustTake: boolean): void {
   let heardBytes = socket.bytesRead;
   let takenBytes = 0;
   let silentBeats = 0;

@@ -1,7 +1,7 @@
-import type { Doubles } from "./doubles.ts";
-import type { Parcel } from "./link.ts";
+import type { Delivered } from "./delivered.ts";
+import { type Parcel, RENEW_AFTER } from "./link.ts";
 import { MESSAGE_BYTES } from "./outbox.ts";
-import { keyOf, type Message } from "./protocol.ts";
+import type { Envelope } from "./protocol.ts";
 import type { Replies } from "./replies.ts";
 
 /**
@@ -10,13 +10,13 @@ import type { Replies } from "./replies.ts";
  */
 export class Holding {
   readonly #maxBytes: number;
-  readonly #delivered: Doubles;
-  readonly #held = new Map<string, Held>();
+  readonly #delivered: Delivered;
+  #held = new Map<string, Held>();
+  #taken = 0;
   #bytes = 0;
   #waiting: (() => void)[] = [];
 
-  /** @param delivered What was answered here before; the holder adds to it. */
-  constructor(maxBytes: number, delivered: Doubles) {
+  constructor(maxBytes: number, delivered: Delivered) {
     this.#maxBytes = maxBytes;
     this.#delivered = delivered;
   }
@@ -31,34 +31,39 @@ export class Holding {
   }
 
   /**
-   * Takes a message that is to be answered under `number`.
+   * Whether a message came before: it has its answer, or gets that of the first.
    *
-   * @returns `undefined` for one that came before: it has its answer, or gets that of the first.
    * @throws {Error} when it is not sent again but has come round.
    */
-  take(message: Message, frameBytes: number, replies: Replies, number: number): Held | undefined {
-    const key = keyOf(message);
-    const before = this.#held.get(key);
-    if (!before && !this.#delivered.has(key)) {
-      const held = new Held(this, key, message.hops, frameBytes + MESSAGE_BYTES, replies, number);
-      this.#held.set(key, held);
-      this.#bytes += held.bytes;
-      return held;
-    }
-    if (!before) {
-      replies.accept(number);
-    } else if (message.hops <= before.hops) {
-      before.join(replies, number);
-      this.#bytes += MESSAGE_BYTES;
-    } else {
-      throw new Error(`it came round in ${message.hops - before.hops} hops, and nobody took it`);
-    }
-    return undefined;
+  knows(envelope: Envelope, replies: Replies, number: number): boolean {
+    const first = this.#held.get(envelope.key);
+    // Only then: what has been delivered and is not in the file yet is still held.
+    const hasAnswer = !first && this.#delivered.has(envelope.key);
+    if (hasAnswer) replies.accept(number);
+    if (!first) return hasAnswer;
+    const hops = envelope.hops - first.hops;
+    if (hops > 0) throw new Error(`it came round in ${hops} hops, and nobody took it`);
+    const held = new Held(this, envelope, replies, number);
+    held.bytes = MESSAGE_BYTES;
+    held.again = first.again;
+    first.again = held;
+    this.#bytes += held.bytes;
+    return true;
   }
 
-  remove({ key, bytes }: Held): void {
-    this.#held.delete(key);
-    this.#bytes -= bytes;
+  /** Takes a message that is to be answered under `number`. @param next As it is passed on. */
+  take(envelope: Envelope, replies: Replies, number: number, next?: Uint8Array): Held {
+    const held = new Held(this, envelope, replies, number, next);
+    if (++this.#taken % RENEW_AFTER === 0) this.#held = new Map(this.#held);
+    this.#held.set(held.key, held);
+    this.#bytes += held.bytes;
+    return held;
+  }
+
+  /** Forgets a message and all that joined it. */
+  remove(held: Held): void {
+    this.#held.delete(held.key);
+    for (let one: Held | undefined = held; one; one = one.again) this.#bytes -= one.bytes;
     if (this.isFull || this.#waiting.length === 0) return;
     const waiting = this.#waiting;
     this.#waiting = [];
@@ -66,54 +71,44 @@ export class Holding {
   }
 }
 
-/** A message until it is answered; a parcel while it is passed on. */
+/** A message until it is answered; a parcel while it is passed on. When the link is closed, its sender still has it. */
 export class Held implements Parcel {
   readonly key: string;
   readonly hops: number;
+  /** Bytes that it counts for. */
   bytes: number;
-  /** For the next peer. */
-  frame: Uint8Array = NOTHING;
+  readonly frame: Uint8Array;
+  /** The same message, come once more: after a cut, its sender does not know that we have it. */
+  again: Held | undefined;
+  readonly replies: Replies;
   readonly #holding: Holding;
-  readonly #replies: Replies;
   readonly #number: number;
-  /** Where it came again meanwhile. */
-  #again: { replies: Replies; number: number }[] | undefined;
 
-  constructor(holding: Holding, key: string, hops: number, bytes: number, replies: Replies, number: number) {
+  constructor(
+    holding: Holding,
+    { key, hops, frame }: Envelope,
+    replies: Replies,
+    number: number,
+    next: Uint8Array = NOTHING,
+  ) {
+    this.frame = next;
     this.key = key;
-    this.hops = hops;
-    this.bytes = bytes;
+    this.bytes = frame.length + MESSAGE_BYTES;
+    this.replies = replies;
     this.#holding = holding;
-    this.#replies = replies;
+    this.hops = hops;
     this.#number = number;
-  }
-
-  /** Whose connection it came over. */
-  get peer(): string {
-    return this.#replies.peer;
-  }
-
-  /** It came once more: after a cut, its sender does not know that we have it. The answer is for this one, too. */
-  join(replies: Replies, number: number): void {
-    this.#again ??= [];
-    this.#again.push({ replies, number });
-    this.bytes += MESSAGE_BYTES;
   }
 
   accepted(): void {
     this.#holding.remove(this);
-    this.#replies.accept(this.#number);
-    if (this.#again) for (const { replies, number } of this.#again) replies.accept(number);
+    for (let one: Held | undefined = this; one; one = one.again) one.replies.accept(one.#number);
   }
 
   refused(reason: string): void {
     this.#holding.remove(this);
-    this.#replies.refuse(this.#number, reason);
-    if (this.#again) for (const { replies, number } of this.#again) replies.refuse(number, reason);
+    for (let one: Held | undefined = this; one; one = one.again) one.replies.refuse(one.#number, reason);
   }
-
-  /** It had no answer: its sender still has it. */
-  abandoned(): void {}
 }
 
 const NOTHING = new Uint8Array(0);

@@ -1,16 +1,21 @@
 import { randomBytes } from "node:crypto";
 import { tell } from "@ipc/core/tell";
 import type { Link, LinkEvent, Parcel } from "./link.ts";
+import type { Limits } from "./peer-options.ts";
 import { checkWord, encodeMessage, MAX_HOPS } from "./protocol.ts";
 
-/** What bounds an outbox. */
-export interface OutboxOptions {
-  /** The name of whoever sends. */
-  name: string;
-  /** What of our own may be on its way without an answer, in bytes. */
-  windowBytes: number;
-  maxFrameBytes: number;
-  onEvent: ((event: LinkEvent) => void) | undefined;
+/** What can send messages of its own. */
+export interface Sender {
+  /**
+   * Sends a message round, or down the line, to whoever delivers it. After a cut it is sent again, for as long as it
+   * takes.
+   *
+   * @param body Any JSON.
+   * @returns Resolves when it has been delivered: back here in a ring, at the end of a line.
+   * @throws {Error} `ERR_REFUSED` nobody takes it, and why · `ENOBUFS` too much waits in line · `EPIPE` we are closed.
+   * @throws {FrameError} `ERR_FRAME_TOO_LARGE`: nothing was sent.
+   */
+  send(body: unknown, options?: SendOptions): Promise<void>;
 }
 
 /** Options of a single message. */
@@ -24,9 +29,7 @@ export interface SendOptions {
 }
 
 /** Our own messages: a window of them on their way, the others in line behind it. */
-export interface Outbox {
-  /** Resolves when the message has been delivered. */
-  send(body: unknown, options?: SendOptions): Promise<void>;
+export interface Outbox extends Sender {
   /** Takes no more, and lets the answers come, within `graceMs` and while there is a connection. */
   close(graceMs: number): Promise<void>;
 }
@@ -35,10 +38,14 @@ export interface Outbox {
 export const MESSAGE_BYTES = 512;
 
 /** Sends our own messages over `link`. */
-export function createOutbox(link: Link, { name, windowBytes, maxFrameBytes, onEvent }: OutboxOptions): Outbox {
-  checkWord("name", name);
+export function createOutbox(
+  link: Link,
+  { name, windowBytes, maxFrameBytes }: Limits,
+  onEvent: ((event: LinkEvent) => void) | undefined,
+): Outbox {
   // By chance, so that the ids of a program that starts again are others.
-  const prefix = randomBytes(6).toString("hex");
+  const run = randomBytes(6).toString("hex");
+  const limit = MAX_HOPS * windowBytes;
   let sent = 0;
   let isClosed = false;
   let onWayBytes = 0;
@@ -48,45 +55,44 @@ export function createOutbox(link: Link, { name, windowBytes, maxFrameBytes, onE
   let onDrained: (() => void) | undefined;
 
   function enter(message: OwnMessage) {
-    if (first === undefined && fits(message)) return start(message);
+    lineBytes += message.bytes;
     if (last) last.behind = message;
     else first = message;
     last = message;
-    lineBytes += message.bytes;
+    moveUp();
   }
 
-  function fits({ bytes }: OwnMessage) {
-    return onWayBytes === 0 || onWayBytes + bytes <= windowBytes;
-  }
-
-  function start(message: OwnMessage) {
-    onWayBytes += message.bytes;
-    link.send(message);
-  }
-
-  function leave({ bytes }: OwnMessage) {
-    onWayBytes -= bytes;
-    while (first && fits(first)) {
-      const next = first;
-      first = next.behind;
+  function moveUp() {
+    while (first && (onWayBytes === 0 || onWayBytes + first.bytes <= windowBytes)) {
+      const message = first;
+      first = message.behind;
       if (!first) last = undefined;
-      lineBytes -= next.bytes;
-      start(next);
+      message.behind = undefined;
+      lineBytes -= message.bytes;
+      onWayBytes += message.bytes;
+      link.send(message);
     }
+  }
+
+  function leave(bytes: number) {
+    onWayBytes -= bytes;
+    moveUp();
     if (onWayBytes === 0) onDrained?.();
   }
 
   return {
-    send(body, { id = `${++sent}-${prefix}` } = {}) {
+    send(body, options) {
       // What is thrown in here is a rejection.
       return new Promise((resolve, reject) => {
         if (isClosed) throw closedError("send message");
-        checkWord("id", id);
+        const id = options?.id ?? `${++sent}-${run}`;
+        if (options) checkWord("id", id);
         const message = { origin: name, id, hops: 1, body };
         const frame = encodeMessage(message, maxFrameBytes);
-        if (lineBytes + frame.length + MESSAGE_BYTES > MAX_HOPS * windowBytes) throw tooMuch(lineBytes, windowBytes);
+        const own = new OwnMessage(id, frame, leave, resolve, reject);
+        if (lineBytes + own.bytes > limit) throw tooMuch(lineBytes, limit);
         tell(onEvent, { type: "sent", message });
-        enter(new OwnMessage(id, frame, leave, resolve, reject));
+        enter(own);
       });
     },
     async close(graceMs) {
@@ -108,19 +114,19 @@ export function createOutbox(link: Link, { name, windowBytes, maxFrameBytes, onE
 class OwnMessage implements Parcel {
   /** The next one in line. */
   behind: OwnMessage | undefined;
-  readonly bytes: number;
   readonly id: string;
   readonly frame: Uint8Array;
-  readonly leave: (message: OwnMessage) => void;
+  readonly bytes: number;
+  readonly leave: (bytes: number) => void;
   readonly resolve: () => void;
   readonly reject: (error: Error) => void;
 
   constructor(
     id: string,
     frame: Uint8Array,
-    leave: (message: OwnMessage) => void,
+    leave: OwnMessage["leave"],
     resolve: () => void,
-    reject: (error: Error) => void,
+    reject: OwnMessage["reject"],
   ) {
     this.id = id;
     this.frame = frame;
@@ -131,18 +137,18 @@ class OwnMessage implements Parcel {
   }
 
   accepted() {
-    this.leave(this);
+    this.leave(this.bytes);
     this.resolve();
   }
 
   refused(reason: string) {
-    this.leave(this);
+    this.leave(this.bytes);
     const text = `Cannot deliver message ${this.id}: ${reason}`;
     this.reject(Object.assign(new Error(text), { code: "ERR_REFUSED", id: this.id }));
   }
 
   abandoned() {
-    this.leave(this);
+    this.leave(this.bytes);
     this.reject(closedError(`tell whether message ${this.id} was delivered`));
   }
 }
@@ -151,8 +157,7 @@ function closedError(what: string): Error {
   return Object.assign(new Error(`Cannot ${what}: the connection was closed by us`), { code: "EPIPE" });
 }
 
-function tooMuch(lineBytes: number, windowBytes: number): Error {
-  const limit = MAX_HOPS * windowBytes;
+function tooMuch(lineBytes: number, limit: number): Error {
   const text = `Cannot send message: ${lineBytes} bytes wait in line, limit is ${limit}`;
   return Object.assign(new RangeError(text), { code: "ENOBUFS", lineBytes, limit });
 }

@@ -1,9 +1,7 @@
 import { checkDurations } from "@ipc/core/durations";
 import { DEFAULT_MAX_FRAME_BYTES, lengthFraming } from "@ipc/core/framing";
 import { TCP_SERVER_DEFAULTS, type TcpServer, type TcpServerOptions } from "@ipc/core/tcp-server";
-import { parseAddress } from "@ipc/core/url";
-import { DEFAULT_MAX_IDS } from "./doubles.ts";
-import type { SendOptions } from "./outbox.ts";
+import type { Sender } from "./outbox.ts";
 import type { PeerEvent } from "./peer-events.ts";
 import { checkWord, MAX_HOPS, type Message } from "./protocol.ts";
 
@@ -48,45 +46,32 @@ export const PEER_DEFAULTS = {
   name: "a",
   maxFrameBytes: DEFAULT_MAX_FRAME_BYTES,
   windowBytes: 1_048_576,
-  maxIds: DEFAULT_MAX_IDS,
+  // A double comes at most a window (about 1,500 messages an origin) after the first.
+  maxIds: 100_000,
   heartbeatMs: 1_000,
 } as const;
+
+/** What bounds a peer or a client. */
+export type Limits = ReturnType<typeof checkLimits>;
 
 /**
  * Fills in what was left out.
  *
- * @throws {RangeError | TypeError} for what makes no sense: now, not when the first message comes.
+ * @throws {RangeError} for what makes no sense: now, not when the first message comes.
  */
-export function checkPeerOptions(options: PeerOptions) {
-  const { next, name = PEER_DEFAULTS.name, maxIds = PEER_DEFAULTS.maxIds } = options;
+export function checkLimits(options: PeerOptions) {
+  const { name = PEER_DEFAULTS.name, maxIds = PEER_DEFAULTS.maxIds } = options;
   const { maxFrameBytes = PEER_DEFAULTS.maxFrameBytes, windowBytes = PEER_DEFAULTS.windowBytes } = options;
   const { heartbeatMs = PEER_DEFAULTS.heartbeatMs, graceMs = PEER_DEFAULTS.graceMs } = options;
   checkWord("name", name);
-  if (typeof next === "string") parseAddress(next, "tcp");
-  checkLink({ maxFrameBytes, windowBytes, heartbeatMs, graceMs });
+  checkDurations({ heartbeatMs, graceMs });
+  lengthFraming.createDecoder({ maxFrameBytes });
+  for (const [what, value] of Object.entries({ heartbeatMs, windowBytes, maxIds })) {
+    if (value >= 1 && value <= Number.MAX_SAFE_INTEGER / MAX_HOPS) continue;
+    throw new RangeError(`Cannot use ${what}: current value is ${value}, the least is 1`);
+  }
   return { name, maxIds, maxFrameBytes, windowBytes, heartbeatMs, graceMs };
 }
 
-/** @throws {RangeError} for limits and times that make no sense. */
-export function checkLink(given: { maxFrameBytes: number; windowBytes: number; heartbeatMs: number; graceMs: number }) {
-  const { maxFrameBytes, windowBytes, heartbeatMs, graceMs } = given;
-  checkDurations({ heartbeatMs, graceMs });
-  lengthFraming.createDecoder({ maxFrameBytes });
-  if (!(heartbeatMs >= 1)) throw new RangeError("Cannot use heartbeatMs: current value is 0, the least is 1");
-  if (windowBytes >= 1 && windowBytes <= Number.MAX_SAFE_INTEGER / MAX_HOPS) return;
-  throw new RangeError(`Cannot use windowBytes: current value is ${windowBytes}, the least is 1`);
-}
-
-/** A server and a client with a queue between them. */
-export interface Peer extends TcpServer {
-  /**
-   * Sends a message round, or down the line, to whoever delivers it.
-   *
-   * @param body Any JSON.
-   * @returns Resolves when it has been delivered: back here in a ring, at the end of a line.
-   * @throws {Error} `ERR_REFUSED` nobody takes it, and why · `ENOBUFS` too much waits in line · `EPIPE` the peer is
-   *   closed · `ENOTCONN` there is no `next`.
-   * @throws {FrameError} `ERR_FRAME_TOO_LARGE`: nothing was sent.
-   */
-  send(body: unknown, options?: SendOptions): Promise<void>;
-}
+/** A server and a client with a queue between them. Without a `next`, `send()` rejects with `ENOTCONN`. */
+export interface Peer extends TcpServer, Sender {}

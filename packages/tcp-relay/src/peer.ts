@@ -3,13 +3,13 @@ import { lengthFraming } from "@ipc/core/framing";
 import { readFrames } from "@ipc/core/read-frames";
 import { startTcpServer } from "@ipc/core/tcp-server";
 import { tell } from "@ipc/core/tell";
-import { openDeliveryLog } from "./delivery-log.ts";
-import { Doubles } from "./doubles.ts";
+import { parseAddress } from "@ipc/core/url";
+import { Delivered, openDeliveryLog } from "./delivered.ts";
 import { type Held, Holding } from "./holding.ts";
-import { createLink } from "./link.ts";
+import { createLink, type Link } from "./link.ts";
 import { createOutbox } from "./outbox.ts";
-import { checkPeerOptions, type Peer, type PeerOptions } from "./peer-options.ts";
-import { encodeNextHop, HEARTBEAT, MAX_HOPS, type Message, parseMessage } from "./protocol.ts";
+import { checkLimits, type Peer, type PeerOptions } from "./peer-options.ts";
+import { type Envelope, HEARTBEAT, MAX_HOPS, type Message, nextHop, readEnvelope } from "./protocol.ts";
 import { Replies } from "./replies.ts";
 
 /**
@@ -24,16 +24,18 @@ import { Replies } from "./replies.ts";
  */
 export async function startPeer(options: PeerOptions = {}): Promise<Peer> {
   const { next, logFile, onMessage, onEvent } = options;
-  const { name, maxFrameBytes, windowBytes, maxIds, heartbeatMs, graceMs } = checkPeerOptions(options);
-  const delivered = new Doubles(maxIds);
-  const holding = new Holding(MAX_HOPS * windowBytes, delivered);
+  const limits = checkLimits(options);
+  const { name, maxFrameBytes, heartbeatMs, graceMs } = limits;
+  if (typeof next === "string") parseAddress(next, "tcp");
+  const delivered = new Delivered(limits.maxIds);
+  const holding = new Holding(MAX_HOPS * limits.windowBytes, delivered);
   const log = logFile === undefined ? undefined : await openDeliveryLog(logFile, delivered);
 
   async function serve(socket: Socket, signal: AbortSignal) {
     const replies = new Replies(socket, heartbeatMs);
     const decoder = lengthFraming.createDecoder({ maxFrameBytes });
     try {
-      for await (const frames of readFrames(socket, decoder, { frameTimeoutMs: FRAME_TIMEOUT_MS, signal })) {
+      for await (const frames of readFrames(socket, decoder, { frameTimeoutMs: 10_000, signal })) {
         for (const frame of frames) take(frame, replies);
         // The queue is full, or its answers are not taken: a sender is not read from until that is over.
         await (holding.isFull ? holding.room() : replies.drained());
@@ -48,10 +50,12 @@ export async function startPeer(options: PeerOptions = {}): Promise<Peer> {
     if (frame.length === HEARTBEAT.length) return;
     const number = replies.next();
     try {
-      const message = parseMessage(frame);
-      const held = holding.take(message, frame.length, replies, number);
-      if (held) void handle(message, frame, held);
-      else tell(onEvent, { type: "double", message });
+      const envelope = readEnvelope(frame);
+      // Who shows all messages reads them now, so that a bad one is refused here; who only passes them on does not.
+      if (onEvent) void envelope.message;
+      if (holding.knows(envelope, replies, number)) show("double", envelope);
+      else if (link && envelope.origin !== name) pass(envelope, replies, number, link);
+      else deliver(envelope, replies, number);
     } catch (error) {
       const { message: reason } = error as Error;
       replies.refuse(number, reason);
@@ -59,25 +63,36 @@ export async function startPeer(options: PeerOptions = {}): Promise<Peer> {
     }
   }
 
-  async function handle(message: Message, frame: Uint8Array, held: Held) {
+  function pass(envelope: Envelope, replies: Replies, number: number, to: Link) {
+    to.send(holding.take(envelope, replies, number, nextHop(envelope, maxFrameBytes)));
+    show("passed", envelope);
+  }
+
+  function deliver(envelope: Envelope, replies: Replies, number: number) {
+    const { message, key } = envelope;
+    const handled = onMessage?.(message);
+    if (handled || log) return void finish(holding.take(envelope, replies, number), message, handled);
+    delivered.add(key);
+    tell(onEvent, { type: "delivered", message });
+    replies.accept(number);
+  }
+
+  async function finish(held: Held, message: Message, handled: void | Promise<void>) {
     try {
-      if (link && message.origin !== name) {
-        held.frame = encodeNextHop(frame, message, maxFrameBytes);
-        link.send(held);
-        return tell(onEvent, { type: "passed", message });
-      }
-      const handled = onMessage?.(message);
-      // To wait for nothing would cost a tenth of a small message.
-      if (handled) await handled;
+      await handled;
       delivered.add(held.key);
-      if (log) await log.append(held.key);
+      await log?.append(held.key);
       tell(onEvent, { type: "delivered", message });
       held.accepted();
     } catch (error) {
       const { message: reason } = error as Error;
       held.refused(reason);
-      tell(onEvent, { type: "rejected", peer: held.peer, reason });
+      tell(onEvent, { type: "rejected", peer: held.replies.peer, reason });
     }
+  }
+
+  function show(type: "double" | "passed", envelope: Envelope) {
+    if (onEvent) tell(onEvent, { type, message: envelope.message });
   }
 
   // Twice half the grace: first our own messages come home, then what we took from others is answered.
@@ -85,8 +100,8 @@ export async function startPeer(options: PeerOptions = {}): Promise<Peer> {
     await log?.close();
     throw error;
   });
-  const link = next === undefined ? undefined : createLink(next, { heartbeatMs, onEvent });
-  const outbox = link && createOutbox(link, { name, windowBytes, maxFrameBytes, onEvent });
+  const link = next === undefined ? undefined : createLink(next, heartbeatMs, onEvent);
+  const outbox = link && createOutbox(link, limits, onEvent);
 
   let closing: Promise<void> | undefined;
   async function closeAll() {
@@ -95,22 +110,11 @@ export async function startPeer(options: PeerOptions = {}): Promise<Peer> {
     await link?.close();
     await log?.close();
   }
-  const close = () => {
-    closing ??= closeAll();
-    return closing;
-  };
-
-  return {
-    url: server.url,
-    send: outbox?.send ?? (() => Promise.reject(endError(name))),
-    close,
-    [Symbol.asyncDispose]: close,
-  };
+  const close = () => (closing ??= closeAll());
+  const send = outbox?.send ?? (() => Promise.reject(noNext(name)));
+  return { url: server.url, send, close, [Symbol.asyncDispose]: close };
 }
 
-/** 10 s: what has begun must be whole within this time. */
-const FRAME_TIMEOUT_MS = 10_000;
-
-function endError(name: string): Error {
+function noNext(name: string): Error {
   return Object.assign(new Error(`Cannot send message: ${name} has no next peer`), { code: "ENOTCONN" });
 }

@@ -27,7 +27,7 @@ export class Replies {
     const { remoteAddress: host = "unknown", remotePort: port = 0 } = socket;
     this.peer = formatAddress("tcp", { host, port }).slice("tcp://".length);
     this.#writer = createFrameWriter(socket, lengthFraming);
-    keepAlive(socket, this.#writer, { heartbeatMs, mustTake: true });
+    keepAlive(socket, this.#writer, heartbeatMs, true);
     socket.once("close", () => this.#onSettled?.());
   }
 

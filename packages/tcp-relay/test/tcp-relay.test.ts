@@ -142,6 +142,64 @@ test("a relay does not write again what it read: numbers beyond 2^53 and spaces 
   assert.ok(wire.endsWith(json.replace('"hops":1', '"hops":2')), wire);
 });
 
+test("a relay that nobody watches reads no bodies: what is none is refused further on, and its sender is told", {
+  timeout,
+}, async (t) => {
+  const final = await serve(t, { name: "final" });
+  const relay = await startPeer({ name: "relay", next: final.url });
+  t.after(() => relay.close());
+  const { socket, answered } = await dial(t, relay.url);
+  const head = '{"hops":1,"origin":"hand","id":';
+  const bad = [`${head}"1","body":}`, `${head}"2","body":{"a":1}`, `${head}"3","body":1}}`, `${head}"4","body":"a`];
+  // Words that come twice: what the relay read and what the last peer reads must be the same.
+  bad.push(`${head}"5","body":1,"origin":"final"}`, `${head}"6","body":1,"id":"7"}`);
+  for (const json of bad) socket.write(frame(json));
+  const noUtf8 = Buffer.from(`${head}"8","body":"\u00ff\u00fe"}`, "latin1");
+  socket.write(Buffer.concat([Uint8Array.of(0, 0, 0, noUtf8.length), noUtf8]));
+  socket.write(frame(`${head}"9","body":"é"}`));
+  const answers = await answered(bad.length + 2);
+  assert.deepEqual(
+    answers.map((answer) => answer.replace(/\d+/, "#")),
+    [...Array(bad.length + 1).fill("Cannot read message of # bytes: it is no JSON"), "accepted"],
+  );
+  assert.deepEqual(
+    final.received.map(({ id, body }) => [id, body]),
+    [["9", "é"]],
+  );
+});
+
+test("a message keeps its bytes over ten hops, and its words may be as long as they can", { timeout }, async (t) => {
+  const end = await serve(t, { name: "end" });
+  let { url } = end;
+  for (const number of range(10)) {
+    const relay = await startPeer({ name: `p${number}`, next: url });
+    t.after(() => relay.close());
+    url = relay.url;
+  }
+  const { socket, answered } = await dial(t, url);
+  const word = "w".repeat(64);
+  socket.write(frame(`{"hops":1,"origin":"${word}","id":"${word}","body":[1.0, 2]}`));
+  socket.write(frame(`{"hops":1,"origin":"${word}w","id":"1","body":0}`));
+  const [first, second] = await answered(2);
+  assert.equal(first, "accepted");
+  assert.match(second ?? "", /origin or id is missing or no word/);
+  assert.deepEqual(end.received, [{ origin: word, id: word, hops: 11, body: [1, 2] }]);
+});
+
+test("one message that stays is no hindrance to 5,000 that pass it, and is answered at last", {
+  timeout,
+}, async (t) => {
+  const { promise: gate, resolve: open } = signalled();
+  const { client, final } = await startLine(t, {
+    final: { onMessage: ({ body }) => (body === "stays" ? gate : undefined) },
+  });
+  const stays = client.send("stays");
+  await Promise.all(range(5_000).map((body) => client.send(body)));
+  assert.equal(final.received.length, 5_000);
+  open();
+  await stays;
+});
+
 test("what no JSON can say, what is too long and an id that is none are refused before they are sent", {
   timeout,
 }, async (t) => {
@@ -326,6 +384,19 @@ test("logFile: what was delivered is known after a restart; half a line at its e
     ["100", "101", "102", "77th"],
   );
   assert.deepEqual(await readIds(logFile), [...range(103), "770"]);
+});
+
+test("logFile: who sends again before the id is in the file gets no answer before that", { timeout }, async (t) => {
+  const logFile = join(await temporaryFolder(t), "ids");
+  const { url, received } = await serve(t, { logFile });
+  const { socket, answers, answered } = await dial(t, url);
+  socket.write(Buffer.concat(range(50).flatMap((id) => [frame(message(id)), frame(message(id))])));
+  await answered(1);
+  // Answered at once or together: never one that is not in the file.
+  const inFile = new Set(await readIds(logFile));
+  for (const [index] of Object.entries(answers)) assert.ok(inFile.has(`${Math.floor(Number(index) / 2)}`), index);
+  await answered(100);
+  assert.equal(received.length, 50);
 });
 
 test("logFile: it is written anew when it has grown", { timeout }, async (t) => {
