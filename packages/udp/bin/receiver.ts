@@ -13,17 +13,14 @@ const flags = {
   interface: { type: "text", help: "own address in the group's network" },
   receiveBufferBytes: { type: "number", default: defaults.receiveBufferBytes, help: "to ask for" },
   mute: { type: "switch", help: "answer no pings" },
-  maxQueuedMessages: { type: "number", default: defaults.maxQueuedMessages, min: 1, help: "unread at most" },
   maxQueuedBytes: { type: "number", default: defaults.maxQueuedBytes, min: 1, help: "unread at most" },
-  maxStreams: { type: "number", default: defaults.maxStreams, min: 1, help: "senders counted apart" },
   everyMs: { type: "number", default: 1_000, min: 1, help: "how often counts are printed" },
   show: { type: "number", default: 5, help: "messages to print each time" },
-  graceMs: { type: "number", default: defaults.graceMs, help: "time to finish when told to stop" },
 } as const;
 
 await runProgram({ name: "udp receiver", summary: "Receives datagrams and counts them.", flags }, async (values) => {
   const receiver = await startReceiver({ ...values, onEvent: (event) => say(describeReceiverEvent(event)) });
-  closeOnSignal(receiver, values.graceMs + 1_500);
+  closeOnSignal(receiver);
   sayReady("udp", receiver.url);
   await report(receiver, values, say);
 });

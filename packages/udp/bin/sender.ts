@@ -17,16 +17,14 @@ const flags = {
   timeoutMs: { type: "number", default: SENDER_DEFAULTS.timeoutMs, min: 1, help: "time for an answer" },
 } as const;
 const advice = { EACCES: "Try --broadcast", ETIMEDOUT: "Start the receiver first, or do not ask: --blind" };
+const program = { name: "udp sender", summary: "Sends datagrams.", args: ["url"], flags, advice };
 
-await runProgram(
-  { name: "udp sender", summary: "Sends datagrams.", args: ["url"], flags, advice },
-  async (values, [url]) => {
-    const onEvent = (event: SenderEvent) => warn(describeSenderEvent(event));
-    const sender = await openSender(url ?? `udp://127.0.0.1:${PORTS.udp}`, { ...values, onEvent });
-    closeOnSignal(sender);
-    const message = new TextEncoder().encode(values.message);
-    say(`sending  ${printable(message, 50)}${values.count > 1 ? ` (${values.count} times)` : ""}`);
-    say(describeSent(await sendTimes(sender, message, values)));
-    await sender.close();
-  },
-);
+await runProgram(program, async (values, [url]) => {
+  const onEvent = (event: SenderEvent) => warn(describeSenderEvent(event));
+  const sender = await openSender(url ?? `udp://127.0.0.1:${PORTS.udp}`, { ...values, onEvent });
+  closeOnSignal(sender);
+  const message = new TextEncoder().encode(values.message);
+  say(`sending  ${printable(message, 50)}${values.count > 1 ? ` (${values.count} times)` : ""}`);
+  say(describeSent(await sendTimes(sender, message, values)));
+  await sender.close();
+});

@@ -22,24 +22,19 @@ export const MAX_DATAGRAM_BYTES = 65_507;
 /** What every path is expected to carry in one piece; QUIC's number (RFC 9000 section 14). */
 export const UNFRAGMENTED_BYTES = 1_200;
 
-/**
- * A message is one way; a pong goes back for a ping. An echo that answered pongs could be made to talk to another one
- * for ever.
- */
+/** Only a ping is answered: an echo that answered pongs as well could be made to talk to another one for ever. */
 export const KIND = { message: 1, ping: 2, pong: 3 } as const;
-
-/** One of {@link KIND}. */
-export type Kind = (typeof KIND)[keyof typeof KIND];
 
 /** What stands in front of a message. */
 export interface Header {
-  kind: Kind;
+  /** One of {@link KIND}. */
+  kind: number;
   stream: number;
   sequence: number;
   sentAtMs: number;
 }
 
-/** Puts a datagram together, in a buffer of its own. */
+/** Puts a datagram together. */
 export function encodeDatagram({ kind, stream, sequence, sentAtMs }: Header, message: Uint8Array): Buffer {
   const bytes = Buffer.allocUnsafe(HEADER_BYTES + message.length);
   bytes[0] = MARK;
@@ -54,36 +49,17 @@ export function encodeDatagram({ kind, stream, sequence, sentAtMs }: Header, mes
 /** Reads the header of what came; `undefined` when it is none of ours. No error: there may be a million of them. */
 export function parseHeader(bytes: Buffer): Header | undefined {
   if (bytes.length < HEADER_BYTES || bytes[0] !== MARK) return undefined;
-  const kind = bytes[1];
-  if (kind !== KIND.message && kind !== KIND.ping && kind !== KIND.pong) return undefined;
+  const kind = bytes.readUInt8(1);
   const sentAtMs = bytes.readDoubleBE(10);
   // Not a number, or none that a clock shows: it would spoil the jitter for good.
-  if (!(sentAtMs >= 0 && sentAtMs <= LATEST_MS)) return undefined;
-  return {
-    kind,
-    stream: bytes.readUInt32BE(2),
-    sequence: bytes.readUInt32BE(6),
-    sentAtMs,
-  };
-}
-
-/** The message in a datagram: a view. */
-export function messageOf(bytes: Buffer): Uint8Array {
-  return bytes.subarray(HEADER_BYTES);
-}
-
-/** Makes the answer to a ping of it, in place: the same bytes, but for the kind. */
-export function turnIntoPong(ping: Buffer): Buffer {
-  ping[1] = KIND.pong;
-  return ping;
+  if (kind < KIND.message || kind > KIND.pong || !(sentAtMs >= 0 && sentAtMs <= LATEST_MS)) return undefined;
+  return { kind, stream: bytes.readUInt32BE(2), sequence: bytes.readUInt32BE(6), sentAtMs };
 }
 
 /**
- * Refuses what the system would refuse as well, before it is sent.
+ * Refuses what the system would refuse as well, before it is sent: with a `TypeError`, or a `RangeError` `EMSGSIZE`.
  *
  * @returns How long the datagram will be, in bytes.
- * @throws {TypeError} for what is no `Uint8Array`.
- * @throws {RangeError} `EMSGSIZE`.
  */
 export function checkMessage(message: Uint8Array, headerBytes: number): number {
   if (!(message instanceof Uint8Array)) {
@@ -102,6 +78,5 @@ export function clockMs(): number {
 }
 
 const MARK = 0xd5;
-
 /** The last moment a `Date` knows. */
 const LATEST_MS = 8_640_000_000_000_000;

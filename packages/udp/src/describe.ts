@@ -4,10 +4,9 @@
  * @module
  */
 import type { Receiver, ReceiverEvent } from "./receiver.ts";
-import type { Sent } from "./send-times.ts";
 import type { SenderEvent } from "./sender.ts";
 
-/** One line for a log. */
+/** What a receiver tells. */
 export function describeReceiverEvent(event: ReceiverEvent): string {
   switch (event.type) {
     case "malformed":
@@ -19,7 +18,7 @@ export function describeReceiverEvent(event: ReceiverEvent): string {
   }
 }
 
-/** One line for a log. */
+/** What a sender tells. */
 export function describeSenderEvent(event: SenderEvent): string {
   switch (event.type) {
     case "waiting":
@@ -35,16 +34,13 @@ export function describeSenderEvent(event: SenderEvent): string {
 export function describeBuffer({ receiveBufferBytes: bytes }: Receiver, askedBytes: number): string {
   const kib = (count: number) => Math.round(count / 1_024);
   if (bytes >= askedBytes) return `receive buffer: ${kib(bytes)} KiB`;
-  const limit = LIMITS[process.platform];
+  const limit = { linux: "net.core.rmem_max", darwin: "kern.ipc.maxsockbuf" }[process.platform as string];
   const advice = limit ? `: sudo sysctl -w ${limit}=${askedBytes} allows more` : "";
   return `receive buffer: ${kib(bytes)} KiB of ${kib(askedBytes)}${advice}`;
 }
 
-/** What bounds a receive buffer, by system. */
-const LIMITS: Record<string, string> = { linux: "net.core.rmem_max", darwin: "kern.ipc.maxsockbuf" };
-
 /** What was sent, and whether anybody answers. */
-export function describeSent({ sent, roundTripMs }: Sent): string {
+export function describeSent({ sent, roundTripMs }: { sent: number; roundTripMs: number | undefined }): string {
   if (roundTripMs === undefined) return `sent     ${sent}, nobody was asked`;
   return `sent     ${sent}, ${roundTripMs > 0 ? `round trip ${roundTripMs.toFixed(2)} ms` : "nobody answers any more"}`;
 }

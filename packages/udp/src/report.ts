@@ -1,7 +1,6 @@
 import { printable } from "@ipc/core/terminal";
 import { describeBuffer } from "./describe.ts";
 import type { Receiver } from "./receiver.ts";
-import type { Counts } from "./streams.ts";
 
 /** What a report shows. */
 export interface ReportOptions {
@@ -20,11 +19,16 @@ export async function report(receiver: Receiver, options: ReportOptions, say: (l
 
   function sayCounts() {
     shown = 0;
-    const rows = receiver.counts().streams.map(describeStream);
-    const changed = rows.filter((line) => !before.has(line));
-    if (before.size === 0 && changed.length > 0) say(row("", ["received", "lost", "reordered", "doubled"], "jitter"));
+    const rows = receiver.counts().streams.map(({ peer, received, lost, reordered, doubled, jitterMs }) => {
+      const counts = [received, lost, reordered, doubled].map((count, index) =>
+        `${count}`.padStart(WIDTHS[index] ?? 0),
+      );
+      return `${peer.padEnd(21)}${counts.join("")}  ${jitterMs.toFixed(2)} ms`;
+    });
+    const changed = rows.filter((row) => !before.has(row));
+    if (before.size === 0 && changed.length > 0) say(HEAD);
     before = new Set(rows);
-    for (const line of changed.slice(-MAX_ROWS)) say(line);
+    for (const row of changed.slice(-MAX_ROWS)) say(row);
     // Whoever sends from a thousand addresses is not to fill the log.
     if (changed.length > MAX_ROWS) say(`and ${changed.length - MAX_ROWS} more`);
   }
@@ -39,14 +43,5 @@ export async function report(receiver: Receiver, options: ReportOptions, say: (l
 }
 
 const MAX_ROWS = 10;
-
-function describeStream({ peer, received, lost, reordered, doubled, jitterMs }: Counts["streams"][number]): string {
-  return row(peer, [received, lost, reordered, doubled], `${jitterMs.toFixed(2)} ms`);
-}
-
-function row(peer: string, counts: (string | number)[], jitter: string): string {
-  const cells = counts.map((count, index) => String(count).padStart(WIDTHS[index] ?? 0));
-  return `${peer.padEnd(21)} ${cells.join("  ")}  ${jitter}`;
-}
-
-const WIDTHS = [9, 5, 9, 7];
+const HEAD = `${" ".repeat(21)}  received   lost  reordered  doubled  jitter`;
+const WIDTHS = [10, 7, 11, 9];

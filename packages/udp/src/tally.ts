@@ -1,45 +1,34 @@
-/**
- * Tells of what may happen a million times a second: the first at once, then at most once a second how often it was.
- *
- * @param say Gets how often it happened since it was last called, and what was given last.
- */
-export function createTally<T>(say: (count: number, last: T) => void, everyMs = 1_000): Tally<T> {
-  let total = 0;
-  let count = 0;
-  let latest: T;
-  let timer: NodeJS.Timeout | undefined;
-
-  function flush() {
-    timer = undefined;
-    if (count === 0) return;
-    const told = count;
-    count = 0;
-    timer = setTimeout(flush, everyMs).unref();
-    say(told, latest);
-  }
-  return {
-    get total() {
-      return total;
-    },
-    add(what) {
-      total++;
-      count++;
-      latest = what;
-      if (!timer) flush();
-    },
-    end() {
-      clearTimeout(timer);
-      flush();
-      clearTimeout(timer);
-    },
-  };
-}
-
-/** Counts, and tells now and then. */
-export interface Tally<T> {
+/** Tells of what may happen a million times a second: the first at once, then at most once a second how often it was. */
+export class Tally {
   /** How often it happened in all. */
-  readonly total: number;
-  add(what: T): void;
+  total = 0;
+  #told = 0;
+  #latest = "";
+  #timer: NodeJS.Timeout | undefined;
+  readonly #say: (count: number, latest: string) => void;
+
+  /** @param say Gets how often it happened since it was last called, and whose the latest was. */
+  constructor(say: (count: number, latest: string) => void) {
+    this.#say = say;
+  }
+
+  add(whose: string): void {
+    this.total++;
+    this.#latest = whose;
+    if (!this.#timer) this.#tell();
+  }
+
   /** Tells what has not been told yet. */
-  end(): void;
+  end(): void {
+    clearTimeout(this.#timer);
+    this.#tell();
+    clearTimeout(this.#timer);
+  }
+
+  readonly #tell = () => {
+    const count = this.total - this.#told;
+    this.#told = this.total;
+    this.#timer = count > 0 ? setTimeout(this.#tell, 1_000).unref() : undefined;
+    if (count > 0) this.#say(count, this.#latest);
+  };
 }

@@ -63,8 +63,8 @@ test("a flood: memory stays bounded, and every datagram is accounted for", { tim
   await receiver.stop();
   const counts = JSON.parse(receiver.output.at(-1) ?? "");
   assert.equal(counts.received + counts.lost, sent);
-  assert.equal(counts.received - counts.dropped, 4_096 + 1, "what waits, and the one that was read");
-  assert.deepEqual([counts.doubled, counts.late], [0, 0]);
+  assert.equal(counts.received - counts.dropped - 1, Math.ceil(8_388_608 / (64 + 1_024)), "what waits");
+  assert.equal(counts.doubled, 0);
   assert.ok(grownMib <= 32, `grew by ${grownMib} MiB`);
   t.diagnostic(`${sent} messages, ${counts.lost} lost, ${counts.dropped} dropped; grew by ${grownMib.toFixed(1)} MiB`);
 });

@@ -1,11 +1,13 @@
 import assert from "node:assert/strict";
 import test, { type TestContext } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
+import { MAX_DATAGRAM_BYTES } from "../src/datagram.ts";
 import { connect, startServer } from "../src/index.ts";
-import { MAX_MESSAGE_BYTES } from "../src/reliable/packet.ts";
+import { PACKET_HEADER_BYTES } from "../src/reliable/packet.ts";
 import { type Faults, startRelay } from "./relay.ts";
-import { bytes, freeUrl, listen, serve, text, until } from "./support.ts";
+import { bytes, freeUrl, listen, serve, text } from "./support.ts";
 
+const MAX_MESSAGE_BYTES = MAX_DATAGRAM_BYTES - PACKET_HEADER_BYTES;
 const isHeavy = process.env["IPC_HEAVY"] === "1";
 const timeout = isHeavy ? 900_000 : 60_000;
 
@@ -27,7 +29,7 @@ test("10,000 of 10,000 requests are done exactly once, with 30 % lost and 30 % r
 }, async (t) => {
   const faults = { seed: 1, lost: 0.3, reordered: 0.3, doubled: 0.05, damaged: 0.02 };
   const { server, url, relay, done } = await serveBadly(t, faults);
-  const client = await connect(url, { timeoutMs: 60_000, maxPauseMs: 250, maxInFlight: 256 });
+  const client = await connect(url, { timeoutMs: 60_000, waitMs: 60_000, maxInFlight: 256 });
   t.after(() => client.close());
   const count = 10_000;
   const times: number[] = [];
@@ -49,22 +51,26 @@ test("10,000 of 10,000 requests are done exactly once, with 30 % lost and 30 % r
   t.diagnostic(`${count} of ${count} in ${(tookMs / 1_000).toFixed(1)} s, ${each} datagrams a request instead of 2`);
 });
 
-test("ten seeds: lost, reordered, doubled and damaged, and always exactly once", { timeout }, async (t) => {
-  const count = isHeavy ? 10_000 : 300;
+test("ten seeds: lost, reordered, doubled and damaged, and with one at a time always in order", {
+  timeout,
+}, async (t) => {
+  const count = isHeavy ? 4_000 : 200;
   const seeds = Array.from({ length: 10 }, (_, index) => index + 1);
+  const expected = Array.from({ length: count }, (_, index) => `${index}`);
   const runs = seeds.map(async (seed) => {
     const faults = { seed, lost: 0.1, reordered: 0.3, doubled: 0.2, damaged: 0.1 };
     const { server, url, relay, done } = await serveBadly(t, faults);
-    const client = await connect(url, { timeoutMs: 60_000, maxPauseMs: 250 });
+    const client = await connect(url, { timeoutMs: timeout, waitMs: timeout, maxInFlight: 1 });
     t.after(() => client.close());
-    const replies = await Promise.all(Array.from({ length: count }, (_, index) => client.request(bytes(`${index}`))));
-    assert.deepEqual(replies.map(text), [...replies.keys()].map(String), `seed ${seed}`);
-    assert.ok(done.size === count && [...done.values()].every((times) => times === 1), `seed ${seed}`);
+    const replies = await Promise.all(expected.map((message) => client.request(bytes(message))));
+    assert.deepEqual(replies.map(text), expected, `seed ${seed}`);
+    assert.deepEqual([...done.keys()], expected, `in order, seed ${seed}`);
+    assert.deepEqual(new Set(done.values()), new Set([1]), `each exactly once, seed ${seed}`);
     assert.ok(relay.counts.damaged > 0 && server.counts().malformed > 0, "damaged ones were dropped");
     return relay.counts.passed;
   });
   const passed = (await Promise.all(runs)).reduce((sum, one) => sum + one);
-  t.diagnostic(`${passed} datagrams, ${seeds.length * count} requests done exactly once`);
+  t.diagnostic(`${passed} datagrams, ${seeds.length * count} requests done exactly once, in order`);
 });
 
 test("a message of any length goes there and back; one that is too long is refused before it is sent", {
@@ -225,17 +231,17 @@ test("above maxHeldBytes new requests are dropped and counted, and done when the
     maxHeldBytes: 100_000,
     async handler(message) {
       most = Math.max(most, ++running);
-      await sleep(20);
+      await sleep(5);
       running--;
       return message;
     },
   });
-  const client = await connect(url, { maxInFlight: 8, maxPauseMs: 100 });
+  const client = await connect(url, { maxInFlight: 8 });
   t.after(() => client.close());
-  await Promise.all(Array.from({ length: 40 }, () => client.request(new Uint8Array(20_000))));
+  await Promise.all(Array.from({ length: 20 }, () => client.request(new Uint8Array(20_000))));
   assert.ok(most <= 5, `${most} at once`);
   assert.ok(server.counts().dropped > 0);
-  assert.equal(server.counts().executed, 40);
+  assert.equal(server.counts().executed, 20);
   assert.ok(events.some(({ type }) => type === "dropped"));
 });
 
@@ -243,20 +249,20 @@ test("more clients than maxSessions: a new one waits for 10 s, then the one sile
   timeout,
 }, async (t) => {
   const { server, url } = await serve(t, { maxSessions: 2 });
-  const clients = await Promise.all(Array.from({ length: 3 }, () => connect(url)));
+  const clients = await Promise.all([connect(url), connect(url)]);
   t.after(() => Promise.all(clients.map((client) => client.close())));
-  const [first, second, third] = clients;
-  assert.ok(first && second && third);
-  for (const client of [first, second]) assert.equal(text(await client.request(bytes("hi"))), "hi");
-  await assert.rejects(third.request(bytes("hi"), { timeoutMs: 100 }), { code: "ETIMEDOUT" });
+  for (const client of clients) assert.equal(text(await client.request(bytes("hi"))), "hi");
+  await assert.rejects(connect(url, { waitMs: 0 }), { code: "ETIMEDOUT" });
   assert.ok(server.counts().dropped > 0);
 
   const now = performance.now.bind(performance);
   t.mock.method(performance, "now", () => now() + 11_000);
+  const third = await connect(url);
+  t.after(() => third.close());
   assert.equal(text(await third.request(bytes("hi"))), "hi");
   assert.equal(server.counts().sessions, 2);
   // Which of the two was silent for longer is decided by their last acknowledgements.
-  const results = await Promise.allSettled([first, second].map((client) => client.request(bytes("remember me?"))));
+  const results = await Promise.allSettled(clients.map((client) => client.request(bytes("remember me?"))));
   const codes = results.map((result) => (result.status === "rejected" ? result.reason.code : text(result.value)));
   assert.deepEqual(codes.sort(), ["ECONNRESET", "remember me?"]);
   assert.equal(server.counts().executed, 4);
@@ -294,12 +300,8 @@ test("a request to a server that went away is told of it, and is done when one i
   await client.request(bytes("hello"));
   await server.close();
   const lost = assert.rejects(client.request(bytes("anybody?")), { code: "ECONNRESET" });
-  await until(() => events.includes("unreachable"));
   await serve(t, { port: Number(new URL(url).port) });
   await lost;
   assert.equal(text(await client.request(bytes("next"))), "next");
-  assert.deepEqual(
-    events.filter((type) => type !== "unreachable"),
-    ["connected", "disconnected", "connected"],
-  );
+  assert.deepEqual(events, ["connected", "disconnected", "connected"]);
 });

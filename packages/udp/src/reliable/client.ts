@@ -1,165 +1,174 @@
+import { randomInt } from "node:crypto";
+import { setTimeout as sleep } from "node:timers/promises";
 import { checkDurations } from "@ipc/core/durations";
+import { DEFAULT_WAIT_MS } from "@ipc/core/retry";
 import { tell } from "@ipc/core/tell";
 import { whenAborted } from "@ipc/core/when-aborted";
 import { checkMessage } from "../datagram.ts";
-import { closeSocket, connectSocket, findEndpoint, sendError } from "../socket.ts";
-import { createTally } from "../tally.ts";
-import { CLIENT_DEFAULTS, type Client, type ClientOptions, type RequestOptions } from "./client-options.ts";
-import { Flight, PendingRequest } from "./flight.ts";
-import { sayHello } from "./hello.ts";
-import { PACKET, PACKET_HEADER_BYTES, parsePacket } from "./packet.ts";
+import { askUntilAnswered, Questions } from "../questions.ts";
+import { closeSocket, connectSocket, sendError } from "../socket.ts";
+import type { Client, ClientOptions, RequestOptions } from "./client-options.ts";
+import { encodePacket, NO_TOKEN, PACKET, PACKET_HEADER_BYTES, parsePacket } from "./packet.ts";
+import { RoundTrip } from "./round-trip.ts";
 
 /**
  * Connects to a server for requests that are done exactly once; waits for one that is not there yet.
  *
- * @param url Such as `udp://127.0.0.1:5005`.
- * @throws {TypeError} `ERR_INVALID_URL`.
- * @throws {Error} `ECONNREFUSED`, `ETIMEDOUT`, …, when nobody answers within `waitMs`.
+ * @throws {Error} `ECONNREFUSED`, `ETIMEDOUT`, …, when nobody answers within `waitMs`; `ERR_INVALID_URL`.
  */
 export async function connect(url: string, options: ClientOptions = {}): Promise<Client> {
-  const {
-    timeoutMs = CLIENT_DEFAULTS.timeoutMs,
-    waitMs = CLIENT_DEFAULTS.waitMs,
-    maxPauseMs = CLIENT_DEFAULTS.maxPauseMs,
-    maxInFlight = CLIENT_DEFAULTS.maxInFlight,
-    maxInFlightBytes = CLIENT_DEFAULTS.maxInFlightBytes,
-    graceMs = CLIENT_DEFAULTS.graceMs,
-    onEvent,
-  } = options;
-  checkDurations({ timeoutMs, waitMs, maxPauseMs, graceMs });
-  const socket = await connectSocket(url, await findEndpoint(url));
+  const { timeoutMs = 5_000, waitMs = DEFAULT_WAIT_MS, maxInFlight = 64, graceMs = 3_000, onEvent } = options;
+  const { maxInFlightBytes = 67_108_864 } = options;
+  checkDurations({ timeoutMs, waitMs, graceMs });
+  const socket = await connectSocket(url);
+  const hellos = new Questions<string>(url, socket);
+  const roundTrip = new RoundTrip();
   const closing = new AbortController();
-  const unreachable = createTally<void>((count) => tell(onEvent, { type: "unreachable", url, count }));
-  /** Those that are not sent yet. */
-  const line: PendingRequest[] = [];
-  let flight: Flight | undefined;
+  /** Not sent yet. */
+  const line = new Set<PendingRequest>();
+  /** In the order of their numbers. */
+  const sent = new Map<number, PendingRequest>();
+  let lastNumber = 0;
+  /** By what the server knows us, while it does. */
+  let session: string | undefined;
   let opening: Promise<void> | undefined;
   let heldBytes = 0;
-  let timer: NodeJS.Timeout | undefined;
-  let timerAt = Number.POSITIVE_INFINITY;
+  let idleTimer: NodeJS.Timeout | undefined;
   let onIdle: (() => void) | undefined;
 
   async function open(signal: AbortSignal) {
     const onWaiting = (error: Error) => tell(onEvent, { type: "waiting", url, error });
-    const welcome = await sayHello(url, socket, { waitMs, signal, onWaiting });
-    flight = new Flight(socket, welcome, maxPauseMs);
+    let token = NO_TOKEN;
+    while (session === undefined) {
+      const shown = token;
+      token = await askUntilAnswered((limitMs) => sayHello(shown, limitMs), { waitMs, signal, onWaiting });
+      // The first answer is a token. Who shows it does get packets at its address, and is known by it from then on.
+      if (token === shown) session = token;
+    }
     tell(onEvent, { type: "connected", url });
     sendLine();
   }
 
-  function reopen() {
-    opening ??= open(closing.signal)
-      .catch((error) => {
-        for (const request of line.splice(0)) reject(request, error);
-      })
-      .finally(() => {
-        opening = undefined;
-      });
+  async function sayHello(token: string, limitMs: number): Promise<string> {
+    const askedAt = performance.now();
+    // By chance: who cannot see our packets cannot welcome us in the server's name.
+    const number = randomInt(2 ** 47);
+    const answer = await hellos.ask(number, encodePacket(PACKET.hello, number, 0, token), limitMs);
+    roundTrip.add(performance.now() - askedAt);
+    return answer;
+  }
+
+  async function reopen() {
+    const failure = await open(closing.signal).catch((error: unknown) => ({ error }));
+    opening = undefined;
+    if (!failure) return;
+    const waiting = [...line];
+    line.clear();
+    for (const request of waiting) giveUp(request, failure.error);
   }
 
   function request(message: Uint8Array, { timeoutMs: limitMs = timeoutMs, signal }: RequestOptions = {}) {
-    const refusal = refuse(message, limitMs, signal);
-    if (refusal) return Promise.reject(refusal.reason);
     return new Promise<Uint8Array>((resolve, reject) => {
-      const request = new PendingRequest(message, performance.now() + limitMs, resolve, reject);
-      if (signal) request.forget = whenAborted(signal, () => drop(request, signal.reason));
+      check(message, limitMs, signal);
+      const deadline = performance.now() + limitMs;
+      const request: PendingRequest = { message, deadline, resolve, reject, number: 0, tries: 0, sentAt: 0 };
+      if (signal) request.forget = whenAborted(signal, () => giveUp(request, signal.reason));
       heldBytes += message.length + REQUEST_BYTES;
-      line.push(request);
+      line.add(request);
       sendLine();
-      arm(request.deadline);
+      request.timer ??= setTimeout(onTimer, limitMs, request);
     });
   }
 
-  function refuse(message: Uint8Array, limitMs: number, signal: AbortSignal | undefined) {
-    try {
-      if (closing.signal.aborted) throw closing.signal.reason;
-      if (signal?.aborted) throw signal.reason;
-      checkMessage(message, PACKET_HEADER_BYTES);
-      if (limitMs !== timeoutMs) checkDurations({ timeoutMs: limitMs });
-      if (heldBytes + message.length + REQUEST_BYTES > maxInFlightBytes)
-        throw tooMuch(url, heldBytes, maxInFlightBytes);
-    } catch (reason) {
-      return { reason };
-    }
-    return undefined;
+  function check(message: Uint8Array, limitMs: number, signal: AbortSignal | undefined) {
+    closing.signal.throwIfAborted();
+    signal?.throwIfAborted();
+    checkMessage(message, PACKET_HEADER_BYTES);
+    checkDurations({ timeoutMs: limitMs });
+    if (heldBytes + message.length + REQUEST_BYTES <= maxInFlightBytes) return;
+    const error = sendError(url, "ENOBUFS", `${heldBytes} bytes wait for replies, limit is ${maxInFlightBytes}`);
+    throw Object.assign(error, { inFlightBytes: heldBytes, maxInFlightBytes });
   }
 
   function sendLine() {
-    if (line.length === 0) return;
-    if (flight?.isStale) flight = undefined;
-    if (!flight) return reopen();
-    const now = performance.now();
-    while (flight.size < maxInFlight && flight.hasRoom) {
-      const request = line.shift();
-      if (!request) return;
-      flight.send(request, now);
-      arm(request.dueAt);
+    if (line.size > 0 && session === undefined) opening ??= reopen();
+    if (session === undefined) return;
+    for (const request of line) {
+      if (sent.size >= maxInFlight) return;
+      line.delete(request);
+      request.number = ++lastNumber;
+      sent.set(request.number, request);
+      transmit(request, session);
     }
+  }
+
+  function transmit(request: PendingRequest, token: string) {
+    const now = performance.now();
+    const { number, message, deadline } = request;
+    const [first = number] = sent.keys();
+    request.tries++;
+    request.sentAt = now;
+    clearTimeout(request.timer);
+    request.timer = setTimeout(onTimer, Math.min(roundTrip.pauseMs(request.tries), deadline - now), request);
+    // Made anew each time: it also tells which replies the server need not keep any longer.
+    socket.send(encodePacket(PACKET.request, number, first, token, message));
   }
 
   function onDatagram(bytes: Buffer) {
     const packet = parsePacket(bytes);
+    if (packet?.kind === PACKET.welcome) return hellos.answer(packet.number, packet.token);
     // What does not show our token is not from our server, or from before it was started anew.
-    if (!packet || !flight?.isOurs(packet)) return;
-    if (packet.kind === PACKET.unknown) return lose(flight);
-    if (packet.kind !== PACKET.reply && packet.kind !== PACKET.failed) return;
-    const request = flight.land(packet.number);
-    if (!request) return;
-    if (packet.kind === PACKET.reply) resolve(request, packet.message);
-    else reject(request, sendError(url, "EPROTO", "the server took the message, and its handler failed"));
+    if (packet === undefined || packet.token !== session) return;
+    if (packet.kind === PACKET.unknown) return lose();
+    const request = sent.get(packet.number);
+    if (!request || (packet.kind !== PACKET.reply && packet.kind !== PACKET.failed)) return;
+    if (request.tries === 1) roundTrip.add(performance.now() - request.sentAt);
+    if (packet.kind === PACKET.failed) {
+      return giveUp(request, sendError(url, "EPROTO", "the server took the message, and its handler failed"));
+    }
+    settle(request);
+    request.resolve(packet.message);
     sendLine();
   }
 
-  function lose(lost: Flight) {
-    flight = undefined;
+  function lose() {
+    session = undefined;
     const error = sendError(url, "ECONNRESET", "the server was started anew, or has forgotten us");
     tell(onEvent, { type: "disconnected", url, error });
-    for (const request of lost) reject(request, error);
-    sendLine();
+    for (const request of [...sent.values()]) giveUp(request, error);
   }
 
-  function resolve(request: PendingRequest, reply: Uint8Array) {
-    forget(request);
-    request.resolve(reply);
-  }
-
-  function reject(request: PendingRequest, error: unknown) {
-    forget(request);
+  function giveUp(request: PendingRequest, error: unknown) {
+    settle(request);
     request.reject(error);
-  }
-
-  function forget(request: PendingRequest) {
-    request.forget?.();
-    heldBytes -= request.message.length + REQUEST_BYTES;
-    if (heldBytes === 0) onIdle?.();
-  }
-
-  /** Gives a request up, wherever it is. */
-  function drop(request: PendingRequest, error: unknown) {
-    if (!flight?.delete(request)) line.splice(line.indexOf(request), 1);
-    reject(request, error);
-  }
-
-  function arm(at: number) {
-    if (at >= timerAt) return;
-    clearTimeout(timer);
-    timerAt = at;
-    // Timers run before what has come meanwhile is read: judged is after that.
-    timer = setTimeout(() => setImmediate(sweep), Math.max(at - performance.now(), 1)).unref();
-  }
-
-  /** One timer for all requests: gives up what is over, sends again what is due. */
-  function sweep() {
-    timerAt = Number.POSITIVE_INFINITY;
-    const now = performance.now() + 1;
-    for (const request of [...(flight ?? []), ...line]) {
-      if (request.deadline <= now) drop(request, sendError(url, "ETIMEDOUT", "no reply came in time"));
-    }
     sendLine();
-    let next = flight?.repeat(now) ?? Number.POSITIVE_INFINITY;
-    for (const { deadline } of line) next = Math.min(next, deadline);
-    if (next === Number.POSITIVE_INFINITY) flight?.tellDone();
-    else arm(Math.max(next, now + TOGETHER_MS));
+  }
+
+  function settle(request: PendingRequest) {
+    clearTimeout(request.timer);
+    request.forget?.();
+    line.delete(request);
+    sent.delete(request.number);
+    heldBytes -= request.message.length + REQUEST_BYTES;
+    if (heldBytes > 0) return;
+    onIdle?.();
+    idleTimer ??= setTimeout(tellDone, IDLE_MS).unref();
+  }
+
+  /** Tells the server that it need not keep the last replies any longer. */
+  function tellDone() {
+    idleTimer = undefined;
+    if (sent.size > 0 || session === undefined) return;
+    socket.send(encodePacket(PACKET.done, lastNumber + 1, lastNumber + 1, session));
+  }
+
+  // Timers run before what has come meanwhile is read: judged is after that.
+  const onTimer = (request: PendingRequest) => setImmediate(judge, request);
+
+  function judge(request: PendingRequest) {
+    const isSent = sent.get(request.number) === request;
+    if (isSent && session !== undefined && request.deadline > performance.now() + 1) transmit(request, session);
+    else if (isSent || line.has(request)) giveUp(request, sendError(url, "ETIMEDOUT", "no reply came in time"));
   }
 
   let closed: Promise<void> | undefined;
@@ -167,27 +176,19 @@ export async function connect(url: string, options: ClientOptions = {}): Promise
     const reason = sendError(url, "EPIPE", "the client is closed");
     closing.abort(reason);
     await opening;
-    if (heldBytes > 0) {
-      const idle = new Promise<void>((resolve) => {
-        onIdle = resolve;
-      });
-      const cutOff = setTimeout(() => {
-        for (const request of [...(flight ?? []), ...line]) drop(request, reason);
-      }, graceMs);
-      await idle;
-      clearTimeout(cutOff);
-    }
-    flight?.tellDone();
-    flight = undefined;
-    clearTimeout(timer);
-    unreachable.end();
+    const idle = new Promise<void>((resolve) => (onIdle = resolve));
+    if (heldBytes > 0) await Promise.race([idle, sleep(graceMs, undefined, { ref: false })]);
+    for (const request of [...line, ...sent.values()]) giveUp(request, reason);
+    clearTimeout(idleTimer);
+    tellDone();
+    hellos.end(reason);
     await closeSocket(socket);
   }
   const close = () => (closed ??= closeAll());
 
   socket.on("message", onDatagram);
   // ICMP says that nobody is there, in anybody's name: requests are sent again all the same, until their time is over.
-  socket.on("error", () => unreachable.add());
+  socket.on("error", (error) => hellos.fail(error));
   try {
     await open(options.signal ?? closing.signal);
   } catch (error) {
@@ -197,13 +198,23 @@ export async function connect(url: string, options: ClientOptions = {}): Promise
   return { url, request, close, [Symbol.asyncDispose]: close };
 }
 
+/** A request that has no reply yet. */
+interface PendingRequest {
+  readonly message: Uint8Array;
+  readonly deadline: number;
+  readonly resolve: (reply: Uint8Array) => void;
+  readonly reject: (error: unknown) => void;
+  /** 0 while it waits for its turn. */
+  number: number;
+  tries: number;
+  sentAt: number;
+  timer?: NodeJS.Timeout;
+  /** Takes its listener off a signal. */
+  forget?: () => void;
+}
+
 /** What a request counts for beside its message: about what its packet, promise and the rest take. */
 const REQUEST_BYTES = 1_024;
 
-/** 2 ms: what is to be sent again within a moment is sent again together. */
-const TOGETHER_MS = 2;
-
-function tooMuch(url: string, inFlightBytes: number, maxInFlightBytes: number): Error {
-  const why = `${inFlightBytes} bytes wait for replies, limit is ${maxInFlightBytes}`;
-  return Object.assign(sendError(url, "ENOBUFS", why), { inFlightBytes, maxInFlightBytes });
-}
+/** 20 ms: so long after the last reply, and with nothing new to ask, the server is told to keep it no longer. */
+const IDLE_MS = 20;

@@ -1,8 +1,8 @@
-import type { BindOptions } from "../listen.ts";
+import type { BindOptions } from "../socket.ts";
 
 /**
- * What the server does with a request: once for each, however often it comes, in no order. If it throws, the client's
- * `request()` rejects.
+ * What the server does with a request: once for each, however often it comes. If it throws, the client's `request()`
+ * rejects.
  *
  * @param peer Address and port of the client, such as `127.0.0.1:54321`. It does get packets there.
  */
@@ -32,11 +32,9 @@ export interface ServerOptions extends Omit<BindOptions, "group" | "interface"> 
 
 /** What a server tells; what may happen a million times, at most once a second, with the peer of the last one. */
 export type ServerEvent =
-  | { type: "connected"; peer: string; count: number }
-  /** Packets came that are none of ours, or damaged. */
-  | { type: "malformed"; peer: string; count: number }
-  /** New requests came while `maxHeldBytes` or `maxSessions` were reached, or while closing. */
-  | { type: "dropped"; peer: string; count: number }
+  | { type: "connected"; peer: string }
+  /** Packets that are none of ours, or damaged; what came above `maxHeldBytes` or `maxSessions`, or while closing. */
+  | { type: "malformed" | "dropped"; peer: string; count: number }
   /** A handler threw, or the socket did. */
   | { type: "failed"; peer?: string; error: Error };
 
@@ -59,6 +57,3 @@ export interface Server {
   close(): Promise<void>;
   [Symbol.asyncDispose](): Promise<void>;
 }
-
-/** Defaults of options left out. */
-export const SERVER_DEFAULTS = { maxSessions: 1_000, maxHeldBytes: 67_108_864, graceMs: 3_000 } as const;

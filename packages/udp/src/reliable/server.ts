@@ -1,14 +1,13 @@
 import type { RemoteInfo } from "node:dgram";
+import { setTimeout as sleep } from "node:timers/promises";
 import { checkDurations } from "@ipc/core/durations";
 import { tell } from "@ipc/core/tell";
 import { checkMessage } from "../datagram.ts";
-import { listenForDatagrams } from "../listen.ts";
-import { closeSocket, hasRoom, peerOf } from "../socket.ts";
-import { createTally } from "../tally.ts";
-import { encodePacket, PACKET, PACKET_HEADER_BYTES, type Packet, type PacketKind, parsePacket } from "./packet.ts";
-import { SERVER_DEFAULTS, type Server, type ServerOptions } from "./server-options.ts";
-import { type Execution, Session } from "./session.ts";
-import { createTokens } from "./tokens.ts";
+import { closeSocket, hasRoom, listenForDatagrams, peerOf } from "../socket.ts";
+import { Tally } from "../tally.ts";
+import { encodePacket, PACKET, PACKET_HEADER_BYTES, type Packet, parsePacket } from "./packet.ts";
+import type { Server, ServerOptions } from "./server-options.ts";
+import { TOKEN_LIFETIME_MS, Tokens } from "./tokens.ts";
 
 /**
  * Answers every request exactly once, over a network that loses, reorders and doubles datagrams.
@@ -16,145 +15,129 @@ import { createTokens } from "./tokens.ts";
  * @throws {Error} `EADDRINUSE` and its like, when it cannot listen.
  */
 export async function startServer(options: ServerOptions = {}): Promise<Server> {
-  const {
-    handler = (message: Uint8Array) => message,
-    maxSessions = SERVER_DEFAULTS.maxSessions,
-    maxHeldBytes = SERVER_DEFAULTS.maxHeldBytes,
-    graceMs = SERVER_DEFAULTS.graceMs,
-    onEvent,
-  } = options;
+  const { handler = (message: Uint8Array) => message, graceMs = 3_000, onEvent } = options;
+  const { maxSessions = 1_000, maxHeldBytes = 67_108_864 } = options;
   checkDurations({ graceMs });
-  const tokens = createTokens();
+  const tokens = new Tokens();
+  /** By address and token; the first is the one that was silent for longest. */
   const sessions = new Map<string, Session>();
+  const malformed = new Tally((count, peer) => tell(onEvent, { type: "malformed", peer, count }));
+  const dropped = new Tally((count, peer) => tell(onEvent, { type: "dropped", peer, count }));
   const counts = { executed: 0, doubled: 0 };
-  const malformed = createTally((count, peer: string) => tell(onEvent, { type: "malformed", peer, count }));
-  const dropped = createTally((count, peer: string) => tell(onEvent, { type: "dropped", peer, count }));
-  const connected = createTally((count, peer: string) => tell(onEvent, { type: "connected", peer, count }));
-  let heldBytes = 0;
   let running = 0;
+  let heldBytes = 0;
   let onProgress: (() => void) | undefined;
   let closed: Promise<void> | undefined;
 
   function onDatagram(bytes: Buffer, from: RemoteInfo) {
     const packet = parsePacket(bytes);
-    if (packet?.kind === PACKET.request || packet?.kind === PACKET.done) findSession(packet, from);
-    else if (packet?.kind === PACKET.hello) welcome(packet, from);
-    else malformed.add(peerOf(from));
-  }
-
-  function welcome({ number }: Packet, from: RemoteInfo) {
-    if (closed === undefined) send(encodePacket(PACKET.welcome, number, 0, tokens.issue(peerOf(from), number)), from);
-  }
-
-  function findSession(packet: Packet, from: RemoteInfo) {
     const peer = peerOf(from);
-    const session = sessions.get(peer);
-    if (session?.knows(packet)) take(session, packet, from);
-    else if (session?.isBefore(packet) !== false && tokens.isFresh(peer, packet)) begin(packet, from);
-    else send(encodePacket(PACKET.unknown, packet.number, 0, packet), from);
+    if (packet?.kind === PACKET.hello) welcome(packet, from, peer);
+    else if (packet?.kind === PACKET.request || packet?.kind === PACKET.done) find(packet, from, peer);
+    else malformed.add(peer);
   }
 
-  function begin(packet: Packet, from: RemoteInfo) {
-    const peer = peerOf(from);
-    forget(peer);
-    const [longestSilent] = sessions.size >= maxSessions ? sessions : [];
-    // It sends again, and there may be room then.
-    if (longestSilent?.[1].isForgettable === false) return dropped.add(peer);
-    if (longestSilent) forget(longestSilent[0]);
-    connected.add(peer);
-    take(new Session(packet), packet, from);
+  function welcome({ number, token }: Packet, from: RemoteInfo, peer: string) {
+    if (closed !== undefined) return;
+    const key = `${peer} ${token}`;
+    const isFresh = !sessions.has(key) && tokens.isFresh(token, peer);
+    // It asks again, and there may be room then.
+    if (isFresh && !makeRoom()) return dropped.add(peer);
+    if (isFresh) {
+      sessions.set(key, { peer, from, token, begunAt: performance.now(), executions: new Map(), floor: 1 });
+      tell(onEvent, { type: "connected", peer });
+    }
+    const known = sessions.has(key) ? token : tokens.issue(peer);
+    send(encodePacket(PACKET.welcome, number, 0, known), from);
   }
 
-  function forget(peer: string) {
-    free(sessions.get(peer)?.clear() ?? 0);
-    sessions.delete(peer);
+  /** Forgets who was silent for longest. Not as long as its token could begin it anew, and have things done twice. */
+  function makeRoom(): boolean {
+    const [silent] = sessions.size >= maxSessions ? sessions : [];
+    if (!silent) return true;
+    const [key, session] = silent;
+    if (performance.now() - session.begunAt <= TOKEN_LIFETIME_MS) return false;
+    sessions.delete(key);
+    finish(session, Number.POSITIVE_INFINITY);
+    return true;
   }
 
-  function take(session: Session, packet: Packet, from: RemoteInfo) {
-    const peer = peerOf(from);
-    // Last in the map: the first is the one that was silent for longest.
-    sessions.delete(peer);
-    sessions.set(peer, session);
-    free(session.finish(packet.number - packet.unfinished));
-    if (packet.kind === PACKET.done) return;
-    const known = session.executions.get(packet.number);
-    if (known || packet.number < session.floor) {
+  function find(packet: Packet, from: RemoteInfo, peer: string) {
+    const key = `${peer} ${packet.token}`;
+    const session = sessions.get(key);
+    if (!session) return send(encodePacket(PACKET.unknown, packet.number, 0, packet.token), from);
+    sessions.delete(key);
+    sessions.set(key, session);
+    finish(session, packet.first);
+    if (packet.kind === PACKET.request) take(session, packet);
+  }
+
+  /** Forgets what the client has the answers of. */
+  function finish(session: Session, first: number) {
+    if (first <= session.floor) return;
+    session.floor = first;
+    for (const [number, { bytes }] of session.executions) {
+      if (number >= first) continue;
+      session.executions.delete(number);
+      heldBytes -= bytes;
+    }
+    onProgress?.();
+  }
+
+  function take(session: Session, { number, message }: Packet) {
+    const known = session.executions.get(number);
+    if (known || number < session.floor) {
       counts.doubled++;
-      if (known?.answer) send(known.answer, from);
+      if (known?.answer) send(known.answer, session.from);
       return;
     }
-    const bytes = packet.message.length + EXECUTION_BYTES;
+    const bytes = message.length + EXECUTION_BYTES;
     // The one that the client has waited for longest always gets in: the replies behind it cannot be let go of before.
-    const isAdmitted = heldBytes + bytes <= maxHeldBytes || packet.number === session.floor;
-    if (closed !== undefined || !isAdmitted) return dropped.add(peer);
-    const execution: Execution = { session, number: packet.number, from, bytes, answer: undefined };
-    session.executions.set(packet.number, execution);
+    const isAdmitted = heldBytes + bytes <= maxHeldBytes || number === session.floor;
+    if (closed !== undefined || !isAdmitted) return dropped.add(session.peer);
+    const execution: Execution = { number, bytes, answer: undefined };
+    session.executions.set(number, execution);
     heldBytes += bytes;
-    execute(execution, packet.message);
+    void execute(session, execution, message);
   }
 
-  function execute(execution: Execution, message: Uint8Array) {
+  async function execute(session: Session, execution: Execution, message: Uint8Array) {
     counts.executed++;
-    try {
-      const reply = handler(message, peerOf(execution.from));
-      if (reply instanceof Uint8Array) answer(execution, PACKET.reply, reply);
-      else void finish(execution, reply);
-    } catch (error) {
-      fail(execution, error);
-    }
-  }
-
-  async function finish(execution: Execution, reply: Promise<Uint8Array>) {
     running++;
     try {
-      answer(execution, PACKET.reply, await reply);
+      answer(session, execution, PACKET.reply, await handler(message, session.peer));
     } catch (error) {
-      fail(execution, error);
-    } finally {
-      running--;
-      onProgress?.();
+      answer(session, execution, PACKET.failed, NO_MESSAGE);
+      tell(onEvent, { type: "failed", peer: session.peer, error: error as Error });
     }
+    running--;
+    onProgress?.();
   }
 
-  function fail(execution: Execution, error: unknown) {
-    answer(execution, PACKET.failed, NO_MESSAGE);
-    tell(onEvent, { type: "failed", peer: peerOf(execution.from), error: error as Error });
-  }
-
-  function answer(execution: Execution, kind: PacketKind, message: Uint8Array) {
+  function answer(session: Session, execution: Execution, kind: number, message: Uint8Array) {
     checkMessage(message, PACKET_HEADER_BYTES);
-    const { session, number, from } = execution;
     // The client may have given up meanwhile.
-    if (session.executions.get(number) !== execution) return;
-    execution.answer = encodePacket(kind, number, 0, session.token, message);
+    if (session.executions.get(execution.number) !== execution) return;
+    execution.answer = encodePacket(kind, execution.number, 0, session.token, message);
     execution.bytes += message.length;
     heldBytes += message.length;
-    send(execution.answer, from);
+    send(execution.answer, session.from);
   }
 
   function send(bytes: Buffer, { port, address }: RemoteInfo) {
     if (hasRoom(socket)) socket.send(bytes, port, address);
   }
 
-  function free(bytes: number) {
-    heldBytes -= bytes;
-    if (bytes > 0) onProgress?.();
-  }
-
   const { socket, url } = await listenForDatagrams(options, onDatagram);
   socket.on("error", (error) => tell(onEvent, { type: "failed", error }));
 
   /** Resolves when `isDone`, at the latest after `ms`. */
-  function wait(isDone: () => boolean, ms: number): Promise<void> {
-    return new Promise((resolve) => {
-      const timer = setTimeout(resolve, ms);
-      onProgress = () => {
-        if (!isDone()) return;
-        clearTimeout(timer);
-        resolve();
-      };
-      onProgress();
-    });
+  async function wait(isDone: () => boolean, ms: number) {
+    const isOver = sleep(ms, true, { ref: false });
+    while (!isDone()) {
+      const progress = new Promise<void>((resolve) => (onProgress = resolve));
+      if (await Promise.race([progress, isOver])) return;
+    }
   }
 
   async function closeAll() {
@@ -162,7 +145,7 @@ export async function startServer(options: ServerOptions = {}): Promise<Server> 
     // An answer that was lost is asked for again: soon, or by a client that is gone never.
     await wait(() => heldBytes === 0, Math.min(graceMs, FETCH_MS));
     await closeSocket(socket);
-    for (const tally of [malformed, dropped, connected]) tally.end();
+    for (const tally of [malformed, dropped]) tally.end();
   }
   const close = () => (closed ??= closeAll());
   return {
@@ -171,6 +154,27 @@ export async function startServer(options: ServerOptions = {}): Promise<Server> 
     close,
     [Symbol.asyncDispose]: close,
   };
+}
+
+/** What the server knows of one client: what it has done for it, for as long as the client may ask for it again. */
+interface Session {
+  readonly peer: string;
+  readonly from: RemoteInfo;
+  readonly token: string;
+  readonly begunAt: number;
+  /** By number. */
+  readonly executions: Map<number, Execution>;
+  /** The client waits for none below it: what still comes of those are copies. */
+  floor: number;
+}
+
+/** A request that was taken. */
+interface Execution {
+  readonly number: number;
+  /** What it holds. */
+  bytes: number;
+  /** Once there is one. */
+  answer: Buffer | undefined;
 }
 
 const NO_MESSAGE = new Uint8Array(0);
