@@ -1,12 +1,12 @@
 import { fileURLToPath } from "node:url";
 import { closeOnSignal, runProgram } from "@ipc/core/process";
 import { printable, say } from "@ipc/core/terminal";
-import { REQUEST_DEFAULTS, startChild, startFork } from "../src/index.ts";
+import { REQUESTER_DEFAULTS, startChild, startFork } from "../src/index.ts";
 
 const flags = {
   channel: { type: "text", default: "pipe", choices: ["pipe", "fork"], help: "standard streams, or Node's own" },
   message: { type: "text", default: "Hello, child !", help: "what to send" },
-  timeoutMs: { type: "number", default: REQUEST_DEFAULTS.timeoutMs, min: 1, help: "time for a reply" },
+  timeoutMs: { type: "number", default: REQUESTER_DEFAULTS.timeoutMs, min: 1, help: "time for a reply" },
 } as const;
 const summary = "Starts a child, sends it a message and prints the reply.";
 const advice = {

@@ -2,12 +2,18 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { Socket } from "node:net";
 import { DEFAULT_MAX_FRAME_BYTES } from "@ipc/core/framing";
+import {
+  createRequester,
+  type Link,
+  REQUESTER_DEFAULTS,
+  type Requester,
+  type RequesterOptions,
+} from "@ipc/core/requests";
 import { tell } from "@ipc/core/tell";
 import { answer, type Handler } from "./answer.ts";
-import { createRequester, type Link, REQUEST_DEFAULTS, type Requester, type RequestOptions } from "./requests.ts";
 
 /** Options of {@link startChild}. */
-export interface ChildOptions extends RequestOptions {
+export interface ChildOptions extends RequesterOptions {
   /** What happens, for a log. Its result is ignored; what it throws is shown as a warning. */
   onEvent?: ((event: ChildEvent) => void) | undefined;
 }
@@ -32,9 +38,10 @@ export async function startChild(
   command: readonly [string, ...string[]],
   options: ChildOptions = {},
 ): Promise<Requester> {
-  const { graceMs = REQUEST_DEFAULTS.graceMs, onEvent } = options;
+  const { graceMs = REQUESTER_DEFAULTS.graceMs, onEvent } = options;
   const [program, ...args] = command;
-  return await createRequester(`child ${program}`, options, async () => {
+
+  async function open() {
     const child = spawn(program, args, { stdio: ["pipe", "pipe", "inherit"] });
     try {
       await once(child, "spawn");
@@ -43,15 +50,16 @@ export async function startChild(
       const why = code === "ENOENT" ? "there is no such program" : message;
       throw Object.assign(new Error(`Cannot start ${program}: ${why}`, { cause }), { code });
     }
-    const link = linkTo(child, graceMs);
+    const link = linkChild(child, graceMs);
     const pid = child.pid ?? 0;
     tell(onEvent, { type: "started", pid });
     void link.ended.then((error) => tell(onEvent, { type: "ended", pid, error }));
     return link;
-  });
+  }
+  return await createRequester({ name: `child ${program}`, open }, options);
 }
 
-function linkTo(child: ChildProcess, graceMs: number): Link {
+function linkChild(child: ChildProcess, graceMs: number): Link {
   const { stdin: output, stdout: input } = child;
   if (!(output instanceof Socket && input instanceof Socket))
     throw new TypeError("Cannot talk to child: it has no pipes");
@@ -68,14 +76,16 @@ function linkTo(child: ChildProcess, graceMs: number): Link {
   });
   // A child of its own may still have its output open: no reply comes from there.
   child.once("exit", () => setTimeout(() => input.destroy(), LAST_WORDS_MS).unref());
-  // Without its output it is of no use, though it may be about to end by itself.
+  // Without one of them it is of no use, though it may be about to end by itself.
   input.once("end", () => killAfter(graceMs));
+  output.once("close", () => killAfter(graceMs));
 
   function killAfter(ms: number) {
     const timer = setTimeout(kill, ms);
     void ended.then(() => clearTimeout(timer));
   }
   return {
+    peer: "the child",
     input,
     output,
     ended,

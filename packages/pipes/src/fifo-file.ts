@@ -1,5 +1,5 @@
 import { execFile } from "node:child_process";
-import { closeSync, constants, fstatSync, openSync } from "node:fs";
+import { closeSync, constants, fstatSync, open, openSync } from "node:fs";
 import { chmod, lstat, mkdtemp, rm, unlink } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
@@ -50,9 +50,9 @@ async function openAlone(path: string): Promise<number> {
  *
  * @throws {Error} `ENXIO`: nobody reads it; `ENOENT`: there is none; `EACCES`; `ERR_NO_FIFO`.
  */
-export function openForWriting(path: string): number {
+export async function openForWriting(path: string): Promise<number> {
   // Without O_NONBLOCK this would wait for a reader, in a thread that nobody can stop: not even process.exit() ends then.
-  const fd = openSync(path, O_WRONLY | O_NONBLOCK);
+  const fd = await promisify(open)(path, O_WRONLY | O_NONBLOCK);
   if (fstatSync(fd).isFIFO()) return fd;
   closeSync(fd);
   throw noFifo(path);
@@ -62,7 +62,7 @@ export function openForWriting(path: string): number {
 async function lookAtFifo(path: string): Promise<"alive" | "dead" | "gone"> {
   try {
     if (!(await lstat(path)).isFIFO()) throw noFifo(path);
-    closeSync(openForWriting(path));
+    closeSync(await openForWriting(path));
     return "alive";
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;

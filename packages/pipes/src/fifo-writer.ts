@@ -80,15 +80,8 @@ export async function openFifoWriter(url: string, options: FifoWriterOptions = {
       if (!("code" in error && (error.code === "ENXIO" || error.code === "ENOENT"))) throw error;
       tell(options.onEvent, { type: "waiting", url, error });
     };
-    const socket = new Socket({
-      fd: await retry(() => new Promise<number>((resolve) => resolve(tryOpen(path, url))), {
-        waitMs: ms,
-        signal,
-        onWaiting,
-      }),
-      readable: false,
-      writable: true,
-    });
+    const fd = await retry(() => tryOpen(path, url), { waitMs: ms, signal, onWaiting });
+    const socket = new Socket({ fd, readable: false, writable: true });
     // Each write reports it too.
     return socket.on("error", () => {});
   }
@@ -179,9 +172,9 @@ function write(socket: Socket, piece: Uint8Array, timeoutMs: number): Promise<Er
   });
 }
 
-function tryOpen(path: string, url: string): number {
+async function tryOpen(path: string, url: string): Promise<number> {
   try {
-    return openForWriting(path);
+    return await openForWriting(path);
   } catch (cause) {
     const { code = "", message } = cause as NodeJS.ErrnoException;
     throw Object.assign(new Error(`Cannot write to ${url}: ${REASONS[code] ?? message}`, { cause }), { code });

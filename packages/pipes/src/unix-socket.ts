@@ -1,12 +1,18 @@
 import { checkDurations } from "@ipc/core/durations";
 import { DEFAULT_MAX_FRAME_BYTES, lengthFraming } from "@ipc/core/framing";
+import {
+  createRequester,
+  linkSocket,
+  REQUESTER_DEFAULTS,
+  type Requester,
+  type RequesterOptions,
+} from "@ipc/core/requests";
 import { DEFAULT_WAIT_MS } from "@ipc/core/retry";
 import { SOCKET_SERVER_DEFAULTS, type SocketServer } from "@ipc/core/socket-server";
-import { connectUnix, endSocket } from "@ipc/core/sockets";
+import { connectUnix } from "@ipc/core/sockets";
 import { tell } from "@ipc/core/tell";
 import { startUnixServer, type UnixServerOptions } from "@ipc/core/unix-server";
 import { answer, type Handler } from "./answer.ts";
-import { createRequester, REQUEST_DEFAULTS, type Requester, type RequestOptions } from "./requests.ts";
 
 /** Options of {@link startServer}. */
 export interface ServerOptions extends UnixServerOptions {
@@ -53,11 +59,9 @@ export async function startServer(options: ServerOptions): Promise<SocketServer>
 }
 
 /** Options of {@link connect}. */
-export interface ClientOptions extends RequestOptions {
+export interface ClientOptions extends RequesterOptions {
   /** How long to wait for a server that is not there yet, in ms; 0 tries once. @default {10_000} */
   waitMs?: number | undefined;
-  /** Ends the waiting in `connect()`. */
-  signal?: AbortSignal | undefined;
   /** What happens, for a log. Its result is ignored; what it throws is shown as a warning. */
   onEvent?: ((event: ClientEvent) => void) | undefined;
 }
@@ -75,7 +79,7 @@ export interface Client extends Requester {
 }
 
 /** Defaults of options left out. */
-export const CLIENT_DEFAULTS = { ...REQUEST_DEFAULTS, waitMs: DEFAULT_WAIT_MS } as const;
+export const CLIENT_DEFAULTS = { ...REQUESTER_DEFAULTS, waitMs: DEFAULT_WAIT_MS } as const;
 
 /**
  * Connects to a server on a Unix socket; waits for one that is not there yet.
@@ -87,25 +91,14 @@ export const CLIENT_DEFAULTS = { ...REQUEST_DEFAULTS, waitMs: DEFAULT_WAIT_MS } 
 export async function connect(url: string, options: ClientOptions = {}): Promise<Client> {
   const { waitMs = CLIENT_DEFAULTS.waitMs, onEvent } = options;
   checkDurations({ waitMs });
-  const onWaiting = (error: Error) => tell(onEvent, { type: "waiting", url, error });
-  const requester = await createRequester(url, options, async (closing) => {
-    const socket = await connectUnix(url, { waitMs, signal: closing, onWaiting });
+
+  async function open(signal: AbortSignal) {
+    const onWaiting = (error: Error) => tell(onEvent, { type: "waiting", url, error });
+    const link = linkSocket(await connectUnix(url, { waitMs, signal, onWaiting }));
+    void link.ended.then((error) => tell(onEvent, { type: "disconnected", url, error }));
     tell(onEvent, { type: "connected", url });
-    // No reply can follow; what is still to be sent would wait for ever.
-    socket.once("end", () => socket.destroy());
-    return {
-      input: socket,
-      output: socket,
-      ended: new Promise((resolve) => {
-        socket.once("close", () => {
-          const error = socket.errored ?? new Error("the server closed the connection");
-          tell(onEvent, { type: "disconnected", url, error });
-          resolve(error);
-        });
-      }),
-      end: () => endSocket(socket),
-      cutOff: (reason) => void socket.destroy(reason),
-    };
-  });
-  return { ...requester, url };
+    return link;
+  }
+  const requester = await createRequester({ name: url, open }, options);
+  return { url, ...requester };
 }

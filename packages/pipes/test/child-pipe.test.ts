@@ -99,6 +99,7 @@ test("the parent is killed: the child ends by itself", { timeout }, async (t) =>
   const parent = startProgram(new URL("fixtures/parent.ts", import.meta.url));
   t.after(() => parent.stop("SIGKILL"));
   const pid = Number((await parent.waitForLine(/^child \d+$/)).split(" ")[1]);
+  t.after(() => isAlive(pid) && process.kill(pid, "SIGKILL"));
   assert.ok(isAlive(pid));
   const killedAt = performance.now();
   await parent.stop("SIGKILL");

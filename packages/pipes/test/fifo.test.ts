@@ -1,10 +1,11 @@
 import assert from "node:assert/strict";
-import { execFile, execFileSync } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { chmodSync, constants, openSync, writeSync } from "node:fs";
-import { open, readdir, readFile, stat, writeFile } from "node:fs/promises";
+import { once } from "node:events";
+import { chmodSync, constants, openSync } from "node:fs";
+import { readdir, readFile, stat, writeFile } from "node:fs/promises";
+import { Socket } from "node:net";
 import testAnywhere, { type TestContext } from "node:test";
-import { promisify } from "node:util";
 import { startProgram } from "@ipc/core/child";
 import { type FifoReader, openFifoWriter, startFifoReader } from "../src/index.ts";
 import { bin, makeFolder, residentMib, until } from "./support.ts";
@@ -35,10 +36,18 @@ async function freeFifo(t: TestContext) {
   return { folder, path: `${folder}/lines`, url: `fifo:${folder}/lines` };
 }
 
-/** Writes bytes as any other program would. */
-function writeRaw(path: string, bytes: Uint8Array | string) {
+/**
+ * Writes bytes as any other program would. Neither in this thread nor in another: the first must read what the reader
+ * says, and nobody can stop the second while it waits for room or for a reader, not even the end of the process.
+ */
+function openRaw(t: TestContext, path: string) {
   const fd = openSync(path, constants.O_WRONLY | constants.O_NONBLOCK);
-  return writeSync(fd, typeof bytes === "string" ? Buffer.from(bytes) : bytes);
+  const socket = new Socket({ fd, readable: false, writable: true });
+  t.after(() => socket.destroy());
+  return (bytes: Uint8Array | string) =>
+    new Promise<void>((resolve, reject) => {
+      socket.write(bytes, (error) => (error ? reject(error) : resolve()));
+    });
 }
 
 test("lines go from a writer to the reader, in order; the FIFO has mode 0600", async (t) => {
@@ -61,10 +70,8 @@ test("four processes write at once: every line arrives whole, each writer's in o
   const writers = ["a", "b", "c", "d"].map((name) =>
     startProgram(bin("fifo-writer"), [url, "--count", "500", "--message", `${name}${filler}${name}`]),
   );
-  for (const writer of writers) {
-    t.after(() => writer.stop("SIGKILL"));
-    assert.deepEqual(await writer.exited, { code: 0, signal: null });
-  }
+  t.after(() => Promise.all(writers.map((writer) => writer.stop("SIGKILL"))));
+  for (const writer of writers) assert.deepEqual(await writer.exited, { code: 0, signal: null });
   await reader.close();
   await done;
   assert.equal(lines.length, 2_000);
@@ -101,9 +108,12 @@ test("a shell that has been waiting to write is heard when the reader starts", a
   const { url, path } = await freeFifo(t);
   execFileSync("sh", ["-c", 'mkfifo "$0"', path]);
   chmodSync(path, 0o666);
-  const shell = promisify(execFile)("sh", ["-c", 'echo waiting; exec > "$0"; echo hello', path]);
+  const shell = spawn("sh", ["-c", 'echo waiting; exec > "$0"; echo hello', path], {
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  t.after(() => shell.kill("SIGKILL"));
+  await once(shell.stdout, "data");
   const { lines } = await read(t, url);
-  await shell;
   await until(() => lines.length === 1);
   assert.deepEqual(lines, ["hello"]);
   assert.equal((await stat(path)).mode & 0o777, 0o600, "from now on only its owner may use it");
@@ -112,11 +122,12 @@ test("a shell that has been waiting to write is heard when the reader starts", a
 test("what is no line is dropped with one clear error, the lines around it are kept", async (t) => {
   const { url, path } = await freeFifo(t);
   const { reader, lines, errors, done } = await read(t, url);
-  writeRaw(path, "before\n");
+  const write = openRaw(t, path);
+  await write("before\n");
   await until(() => lines.length === 1);
-  writeRaw(path, `${"x".repeat(30_000)}\nbetween\n`);
+  await write(`${"x".repeat(30_000)}\nbetween\n`);
   await until(() => lines.length === 2);
-  writeRaw(path, Buffer.concat([Uint8Array.of(0xff, 0xfe, 0x0a), Buffer.from("after\nhalf")]));
+  await write(Buffer.concat([Uint8Array.of(0xff, 0xfe, 0x0a), Buffer.from("after\nhalf")]));
   await reader.close();
   await done;
   assert.deepEqual(lines, ["before", "between", "after"]);
@@ -133,19 +144,17 @@ test("random bytes, and a line without an end: memory stays bounded, the next li
   const reader = startProgram(bin("fifo-reader"), [url]);
   t.after(() => reader.stop("SIGKILL"));
   await reader.ready;
-  // Never writeSync(): this process must read what the reader prints, or each waits for the other for ever.
-  const writer = await open(path, "w");
-  t.after(() => writer.close());
+  const write = openRaw(t, path);
   const writeNoise = async (times: number) => {
-    for (let count = 0; count < times; count++) await writer.write(randomBytes(65_536));
+    for (let count = 0; count < times; count++) await write(randomBytes(65_536));
   };
   // The heap grows to its working size first: what leaks grows on.
   await writeNoise(200);
   const before = residentMib(reader.pid);
   await writeNoise(200);
-  await writer.write("\n");
-  for (let count = 0; count < 500; count++) await writer.write(Buffer.alloc(65_536, 0x61));
-  await writer.write("\nstill here\n");
+  await write("\n");
+  for (let count = 0; count < 500; count++) await write(Buffer.alloc(65_536, 0x61));
+  await write("\nstill here\n");
   await reader.waitForLine(/still here/);
   const grown = (residentMib(reader.pid) ?? 0) - (before ?? 0);
   assert.ok(grown < 64, `grew by ${grown} MiB`);

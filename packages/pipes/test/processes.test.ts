@@ -4,7 +4,7 @@ import { writeFile } from "node:fs/promises";
 import test from "node:test";
 import { startProgram } from "@ipc/core/child";
 import { connect } from "../src/index.ts";
-import { bin, bytes, freeUrl, makeFolder, serve, text } from "./support.ts";
+import { bin, bytes, freeUrl, makeFolder, serve, signalled, text } from "./support.ts";
 
 const timeout = 20_000;
 
@@ -92,10 +92,15 @@ test("a client that waits ends at once on SIGINT", { timeout }, async (t) => {
 test("the server is pulled away while the client waits for a reply: one line, exit code 1", {
   timeout,
 }, async (t) => {
-  const { url, server } = await serve(t, { handler: () => new Promise(() => {}), graceMs: 0 });
+  const asked = signalled();
+  const handler = () => {
+    asked.resolve();
+    return new Promise<Uint8Array>(() => {});
+  };
+  const { url, server } = await serve(t, { handler, graceMs: 0 });
   const client = startProgram(bin("client"), [url]);
   t.after(() => client.stop("SIGKILL"));
-  await client.waitForLine(/sending/);
+  await asked.promise;
   await server.close();
   assert.deepEqual(await client.exited, { code: 1, signal: null });
   assert.deepEqual(client.errors, [`Cannot get reply from ${url}: the server closed the connection. Try again`]);

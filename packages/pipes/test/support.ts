@@ -1,10 +1,12 @@
 import { randomBytes } from "node:crypto";
+import { once } from "node:events";
 import { existsSync, readFileSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { connect, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { TestContext } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { encodeFrame, lengthFraming } from "@ipc/core/framing";
 import { toSocketPath } from "@ipc/core/socket-path";
@@ -68,7 +70,7 @@ export async function dial(t: TestContext, url: string): Promise<Socket> {
   const socket = connect(toSocketPath(parsePath(url, "unix")));
   socket.on("error", () => {});
   t.after(() => socket.destroy());
-  await new Promise((resolve) => socket.once("connect", resolve));
+  await once(socket, "connect");
   return socket;
 }
 
@@ -90,13 +92,13 @@ export function receive(socket: Socket, count = Number.POSITIVE_INFINITY): Promi
   });
 }
 
-/** Asks again until `check` gives something. */
+/** Asks again until `check` gives something. It ends in any case: a test that has failed must not keep its file from it. */
 export async function until<T>(check: () => T | undefined | false, everyMs = 20): Promise<T> {
-  for (;;) {
+  for (const from = performance.now(); performance.now() - from < 30_000; await sleep(everyMs)) {
     const result = check();
     if (result !== undefined && result !== false) return result;
-    await new Promise((resolve) => setTimeout(resolve, everyMs));
   }
+  throw new Error(`Cannot see within 30 s: ${check}`);
 }
 
 /** Resident memory of a process in MiB, seen from outside; undefined where the system has no /proc. */

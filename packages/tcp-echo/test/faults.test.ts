@@ -103,7 +103,7 @@ test("requests that wait for a connection are bounded too", { timeout }, async (
   const { server, url } = await serve(t);
   const disconnected = signalled();
   const client = await connect(url, {
-    maxInFlightBytes: 102_400,
+    maxInFlightBytes: 6_400,
     onEvent({ type }) {
       if (type === "disconnected") disconnected.resolve();
     },
