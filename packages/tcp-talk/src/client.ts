@@ -2,8 +2,8 @@ import { checkDurations } from "@ipc/core/durations";
 import { DEFAULT_WAIT_MS } from "@ipc/core/retry";
 import { connectTcp } from "@ipc/core/sockets";
 import { tell } from "@ipc/core/tell";
+import { describeNews, type News } from "./hear.ts";
 import { readLimits, TALK_DEFAULTS, type TalkOptions } from "./limits.ts";
-import { describeNews, type News } from "./news.ts";
 import { createTalk, type Talk } from "./talk.ts";
 
 /** Options of {@link connect}. */

@@ -1,10 +1,8 @@
 import { isUtf8 } from "node:buffer";
 import type { Socket } from "node:net";
-import { type FrameDecoder, lineFraming } from "@ipc/core/framing";
-import { readFrames } from "@ipc/core/read-frames";
 import { endSocket } from "@ipc/core/sockets";
-import { isBusyThere, speaksHttp } from "./errors.ts";
-import { BUSY, BYE, parseLine } from "./protocol.ts";
+import { talkError } from "./errors.ts";
+import { BUSY, BYE, parseLine, readLines } from "./protocol.ts";
 
 /** What bounds the hearing, and whom one hears. */
 export interface HearOptions {
@@ -35,7 +33,8 @@ export async function* hearLines(
     for await (const bytes of readLines(socket, maxFrameBytes)) {
       const line = parseLine(bytes);
       if (line === BYE) return "bye";
-      if (++count === 1) checkHttp(line, url);
+      // Any web page can make a browser send to a port of this machine: that must not look like somebody talking.
+      if (++count === 1 && HTTP.test(line)) throw talkError(url, "EPROTO", "it speaks HTTP");
       if (!isGarbled && !isUtf8(bytes)) {
         isGarbled = true;
         onGarbled();
@@ -43,57 +42,52 @@ export async function* hearLines(
       isBusy = isCaller && count === 1 && line === BUSY;
       yield line;
     }
-    if (isBusy) throw isBusyThere(url);
+    if (isBusy) throw talkError(url, "EBUSY", "a talk is on there, try again later");
     return "left";
   } catch (error) {
-    answer(socket, error as Error);
+    refuse(socket, error as Error, isCaller);
     throw error;
   }
 }
 
-async function* readLines(socket: Socket, maxFrameBytes: number): AsyncGenerator<Uint8Array> {
-  const decoder = lineFraming.createDecoder({ maxFrameBytes });
-  for await (const lines of readFrames(socket, takingTheLast(decoder))) yield* lines;
-  if (decoder.isInsideFrame) yield* decoder.decode(Uint8Array.of(0x0a));
+/** What else they send is discarded, so that they get to read why. */
+function refuse(socket: Socket, { code, message }: NodeJS.ErrnoException, isCaller: boolean): void {
+  const text = code === "ERR_FRAME_TOO_LARGE" ? `${message}\n` : code === "EPROTO" && !isCaller ? BAD_REQUEST : "";
+  if (socket.writable) socket.write(text);
+  void endSocket(socket);
 }
 
-/** `printf bye | nc`: a last line without a newline is a line as well, not an error. */
-function takingTheLast(decoder: FrameDecoder): FrameDecoder {
+/** What a browser begins with, or a web server that was called. */
+const HTTP = /^([A-Z]+ \S+ )?HTTP\/\d/;
+const BAD_REQUEST =
+  "HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\nThis is tcp-talk: it takes lines of text, not HTTP.\r\n";
+
+/** One source for many loops, one after another: a `for await` ends the generator that it leaves, but not this. */
+export function resumable<T>(source: AsyncGenerator<T, undefined, undefined>) {
+  let isTaken = false;
   return {
-    decode: (chunk) => decoder.decode(chunk),
-    end: () => {},
-    get isInsideFrame() {
-      return decoder.isInsideFrame;
+    /** For a loop, which goes on where the last one was left. */
+    iterate(): AsyncIterator<T, undefined, undefined> {
+      isTaken = true;
+      return {
+        next: () => source.next(),
+        return() {
+          isTaken = false;
+          return Promise.resolve({ done: true, value: undefined });
+        },
+      };
     },
-    get error() {
-      return decoder.error;
+    /** Throws away what comes while no loop takes it. */
+    async discard(): Promise<void> {
+      while (!isTaken && !(await source.next()).done);
     },
   };
 }
 
-/**
- * A browser, or a web server that was called. Any web page can make a browser send to a port of this machine: what it
- * sends must not look like somebody talking.
- */
-function checkHttp(firstLine: string, url: string): void {
-  if (HTTP_REQUEST.test(firstLine)) throw Object.assign(speaksHttp(url), { answer: BAD_REQUEST });
-  if (HTTP_RESPONSE.test(firstLine)) throw speaksHttp(url);
-}
+/** What may happen in a talk beside what is said: the other side leaves without bye; it sends what is no UTF-8. */
+export type News = "left" | "garbled";
 
-const HTTP_REQUEST = /^[A-Z]+ \S+ HTTP\/\d/;
-const HTTP_RESPONSE = /^HTTP\/\d/;
-const BAD_REQUEST = [
-  "HTTP/1.1 400 Bad Request",
-  "Content-Type: text/plain; charset=utf-8",
-  "Connection: close",
-  "",
-  "This is tcp-talk: it takes lines of text, not HTTP.",
-  "",
-].join("\r\n");
-
-/** One line to whoever sent what cannot be taken; what else they send is discarded, so that they get to read that. */
-function answer(socket: Socket, error: Error & { code?: string; answer?: string }): void {
-  const text = error.code === "ERR_FRAME_TOO_LARGE" ? `${error.message}\n` : error.answer;
-  if (text && socket.writable) socket.write(text);
-  void endSocket(socket);
+/** One line for a log. @param who The other side's address. */
+export function describeNews(news: News, who: string): string {
+  return news === "left" ? `${who} left without bye` : `${who} sends what is no UTF-8: shown as \\xff`;
 }

@@ -1,8 +1,5 @@
-import { Buffer } from "node:buffer";
 import { once } from "node:events";
-import type { Readable } from "node:stream";
-import { lineFraming } from "@ipc/core/framing";
-import { escapeLine, parseLine } from "./protocol.ts";
+import { escapeLine, parseLine, readLines } from "./protocol.ts";
 import type { Seat, SeatOptions } from "./seat.ts";
 import type { Talk } from "./talk.ts";
 
@@ -27,7 +24,7 @@ export function openPipe({ input, output, log, maxFrameBytes }: SeatOptions): Se
 
   async function sayAll(): Promise<void> {
     try {
-      for await (const line of linesOf(input, maxFrameBytes)) await say(line);
+      for await (const bytes of readLines(input, maxFrameBytes)) await say(parseLine(bytes));
       talk?.end();
     } catch (error) {
       failure = error as Error;
@@ -84,14 +81,4 @@ async function isTaken(talk: Talk, line: string): Promise<boolean> {
     if ((error as NodeJS.ErrnoException).code === "ERR_FRAME_TOO_LARGE") throw error;
     return false;
   }
-}
-
-async function* linesOf(input: Readable, maxFrameBytes: number | undefined): AsyncGenerator<string> {
-  const decoder = lineFraming.createDecoder({ maxFrameBytes });
-  for await (const chunk of input) {
-    for (const bytes of decoder.decode(Buffer.from(chunk))) yield parseLine(bytes);
-    if (decoder.error) throw decoder.error;
-  }
-  // A last line without a newline is a line as well.
-  if (decoder.isInsideFrame) yield* decoder.decode(Uint8Array.of(0x0a)).map(parseLine);
 }

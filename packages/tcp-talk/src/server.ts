@@ -10,8 +10,8 @@ import {
 import { tell } from "@ipc/core/tell";
 import { formatAddress } from "@ipc/core/url";
 import { whenAborted } from "@ipc/core/when-aborted";
+import { describeNews, type News } from "./hear.ts";
 import { readLimits, TALK_DEFAULTS, type TalkOptions } from "./limits.ts";
-import { describeNews, type News } from "./news.ts";
 import { BUSY } from "./protocol.ts";
 import { createTalk, type Talk } from "./talk.ts";
 

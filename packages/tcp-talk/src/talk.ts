@@ -3,12 +3,10 @@ import { finished } from "node:stream/promises";
 import { lineFraming } from "@ipc/core/framing";
 import { endSocket } from "@ipc/core/sockets";
 import { createFrameWriter } from "@ipc/core/write-frames";
-import { describeLoss, talkIsOver, tookNothing } from "./errors.ts";
-import { type HearOptions, hearLines } from "./hear.ts";
+import { describeLoss, talkError } from "./errors.ts";
+import { type HearOptions, hearLines, type News, resumable } from "./hear.ts";
 import type { TalkLimits } from "./limits.ts";
-import type { News } from "./news.ts";
-import { BYE, formatLine } from "./protocol.ts";
-import { resumable } from "./resumable.ts";
+import { BYE } from "./protocol.ts";
 
 /** Two who talk over one connection, both at any time. The same at either end. */
 export interface Talk extends AsyncIterable<string, undefined, undefined> {
@@ -56,7 +54,8 @@ export function createTalk(socket: Socket, options: TalkLimits & HearOptions, on
   // A person may think for as long as they like: cut off is only who is gone, or takes nothing.
   if (keepAliveMs > 0) socket.setKeepAlive(true, keepAliveMs);
   socket.setTimeout(stallTimeoutMs).on("timeout", () => {
-    if (socket.writableLength > 0) socket.destroy(tookNothing(url, stallTimeoutMs));
+    if (socket.writableLength > 0)
+      socket.destroy(talkError(url, "ETIMEDOUT", `it took nothing for ${stallTimeoutMs} ms`));
   });
   const closed = new Promise<Error | undefined>((resolve) => {
     socket.once("close", () => resolve(socket.errored ? describeLoss(url, socket.errored) : undefined));
@@ -81,9 +80,9 @@ export function createTalk(socket: Socket, options: TalkLimits & HearOptions, on
   const lines = resumable(hear());
 
   async function send(line: string): Promise<void> {
-    if (state.bye) throw talkIsOver(url);
+    if (state.bye) throw talkError(url, "EPIPE", "the talk is over");
     if (line === BYE) await hangUp();
-    else if (!writer.write(formatLine(line))) await writer.drained();
+    else if (!writer.write(Buffer.from(line))) await writer.drained();
   }
 
   /** What was said in this turn goes first. */
@@ -91,7 +90,7 @@ export function createTalk(socket: Socket, options: TalkLimits & HearOptions, on
 
   async function hangUp(): Promise<void> {
     if (!state.bye && !state.hasLeft && socket.writable) {
-      writer.write(formatLine(BYE));
+      writer.write(Buffer.from(BYE));
       state.bye = "said";
     }
     end();

@@ -2,6 +2,7 @@ import { once } from "node:events";
 import { existsSync, readFileSync } from "node:fs";
 import { connect as connectSocket, createServer, type Socket } from "node:net";
 import type { TestContext } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
 import type { TcpServer } from "@ipc/core/tcp-server";
 import { parseAddress } from "@ipc/core/url";
 import { connect, type ServerEvent, type ServerOptions, startServer, type Talk } from "../src/index.ts";
@@ -96,13 +97,13 @@ export async function freeUrl(): Promise<string> {
   return server.url;
 }
 
-/** Asks again until `check` gives something. */
+/** Asks again until `check` gives something. It ends in any case: a test that has failed must not keep its file from it. */
 export async function until<T>(check: () => T | undefined | false, everyMs = 20): Promise<T> {
-  for (;;) {
+  for (const from = performance.now(); performance.now() - from < 30_000; await sleep(everyMs)) {
     const result = check();
     if (result !== undefined && result !== false) return result;
-    await new Promise((resolve) => setTimeout(resolve, everyMs));
   }
+  throw new Error(`Cannot see within 30 s: ${check}`);
 }
 
 /** Resident memory of a process in MiB, seen from outside; undefined where the system has no /proc. */

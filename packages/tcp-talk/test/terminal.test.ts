@@ -25,9 +25,9 @@ function sit(t: TestContext, program: string, args: string[]) {
     stream += text;
   });
   child.stdin.on("error", () => {});
-  const exited = once(child, "exit");
-  // Its input's end ends the program, too.
-  t.after(() => child.stdin.end());
+  const exited = once(child, "close");
+  // The terminal goes, and with it (SIGHUP) the program.
+  t.after(() => child.kill("SIGKILL"));
   const screen = () => readScreen(stream);
   const shows = (...lines: string[]) => until(() => isWithin(lines, screen()) && screen());
   return {
