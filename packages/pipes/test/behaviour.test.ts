@@ -2,21 +2,9 @@ import assert from "node:assert/strict";
 import test from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { startProgram } from "@ipc/core/child";
+import { residentMib, until } from "@ipc/core/testing";
 import { connect, startChild, startServer } from "../src/index.ts";
-import {
-  bin,
-  bytes,
-  command,
-  dial,
-  frame,
-  freeUrl,
-  noise,
-  receive,
-  residentMib,
-  serve,
-  text,
-  until,
-} from "./support.ts";
+import { bin, bytes, command, dial, frame, freeUrl, noise, receive, serve, text } from "./support.ts";
 
 const timeout = 20_000;
 
@@ -85,13 +73,21 @@ test("the reader is slow", { timeout }, async (t) => {
   socket.pause();
   const message = frame(new Uint8Array(65_536));
   const offered = 400_000_000;
-  for (let sent = 0; sent < offered; sent += message.length) socket.write(message);
+  let taken = 0;
+  const push = () => {
+    if (taken < offered) socket.write(message, onTaken);
+  };
+  const onTaken = (error?: Error | null) => {
+    if (error) return;
+    taken += message.length;
+    push();
+  };
+  push();
   // It stalls: for half a second the system takes no more.
-  let taken = -1;
+  let before = -1;
   await until(() => {
-    const now = socket.bytesWritten - socket.writableLength;
-    const isStalled = now === taken;
-    taken = now;
+    const isStalled = taken === before;
+    before = taken;
     return isStalled;
   }, 500);
 

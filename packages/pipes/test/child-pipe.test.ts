@@ -5,8 +5,9 @@ import { closeSync, openSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import test, { type TestContext } from "node:test";
 import { startProgram } from "@ipc/core/child";
+import { until } from "@ipc/core/testing";
 import { type ChildEvent, type ChildOptions, startChild, startFork } from "../src/index.ts";
-import { bin, bytes, command, frame, isAlive, makeFolder, text, until } from "./support.ts";
+import { bin, bytes, command, frame, isAlive, makeFolder, text } from "./support.ts";
 
 const timeout = 20_000;
 const fixture = new URL("fixtures/child.ts", import.meta.url);

@@ -7,8 +7,9 @@ import { readdir, readFile, stat, writeFile } from "node:fs/promises";
 import { Socket } from "node:net";
 import testAnywhere, { type TestContext } from "node:test";
 import { startProgram } from "@ipc/core/child";
+import { residentMib, until } from "@ipc/core/testing";
 import { type FifoReader, openFifoWriter, startFifoReader } from "../src/index.ts";
-import { bin, makeFolder, residentMib, until } from "./support.ts";
+import { bin, makeFolder } from "./support.ts";
 
 const timeout = 30_000;
 

@@ -5,9 +5,10 @@ import test, { type TestContext } from "node:test";
 import { promisify } from "node:util";
 import { startProgram } from "@ipc/core/child";
 import { toSocketPath } from "@ipc/core/socket-path";
+import { residentMib } from "@ipc/core/testing";
 import { parsePath } from "@ipc/core/url";
 import { connect } from "../src/index.ts";
-import { bin, bytes, dial, frame, freeUrl, noise, residentMib, text } from "./support.ts";
+import { bin, bytes, dial, frame, freeUrl, noise, text } from "./support.ts";
 
 const isHeavy = process.env["IPC_HEAVY"] === "1";
 const timeout = isHeavy ? 900_000 : 60_000;

@@ -7,9 +7,10 @@ import test, { type TestContext } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { startProgram } from "@ipc/core/child";
 import { toSocketPath } from "@ipc/core/socket-path";
+import { signalled, until } from "@ipc/core/testing";
 import { parsePath } from "@ipc/core/url";
 import { type ClientEvent, connect, startServer } from "../src/index.ts";
-import { bin, bytes, dial, frame, freeUrl, makeFolder, receive, serve, signalled, text, until } from "./support.ts";
+import { bin, bytes, dial, frame, freeUrl, makeFolder, receive, serve, text } from "./support.ts";
 
 const timeout = 20_000;
 

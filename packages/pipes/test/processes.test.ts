@@ -3,8 +3,9 @@ import { existsSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
 import test from "node:test";
 import { startProgram } from "@ipc/core/child";
+import { signalled } from "@ipc/core/testing";
 import { connect } from "../src/index.ts";
-import { bin, bytes, freeUrl, makeFolder, serve, signalled, text } from "./support.ts";
+import { bin, bytes, freeUrl, makeFolder, serve, text } from "./support.ts";
 
 const timeout = 20_000;
 

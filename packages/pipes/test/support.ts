@@ -1,12 +1,11 @@
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
-import { existsSync, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { connect, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { TestContext } from "node:test";
-import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { encodeFrame, lengthFraming } from "@ipc/core/framing";
 import { toSocketPath } from "@ipc/core/socket-path";
@@ -92,23 +91,6 @@ export function receive(socket: Socket, count = Number.POSITIVE_INFINITY): Promi
   });
 }
 
-/** Asks again until `check` gives something. It ends in any case: a test that has failed must not keep its file from it. */
-export async function until<T>(check: () => T | undefined | false, everyMs = 20): Promise<T> {
-  for (const from = performance.now(); performance.now() - from < 30_000; await sleep(everyMs)) {
-    const result = check();
-    if (result !== undefined && result !== false) return result;
-  }
-  throw new Error(`Cannot see within 30 s: ${check}`);
-}
-
-/** Resident memory of a process in MiB, seen from outside; undefined where the system has no /proc. */
-export function residentMib(pid: number): number | undefined {
-  const path = `/proc/${pid}/status`;
-  if (!existsSync(path)) return undefined;
-  const kib = /VmRSS:\s+(\d+) kB/.exec(readFileSync(path, "utf8"))?.[1];
-  return kib === undefined ? undefined : Number(kib) / 1024;
-}
-
 /** Random bytes, never an accident twice the same. */
 export const noise = (length: number): Uint8Array => randomBytes(length);
 
@@ -131,13 +113,4 @@ export function isAlive(pid: number): boolean {
   } catch {
     return false;
   }
-}
-
-/** A promise and what settles it. */
-export function signalled() {
-  let resolve = () => {};
-  const promise = new Promise<void>((settle) => {
-    resolve = settle;
-  });
-  return { promise, resolve };
 }

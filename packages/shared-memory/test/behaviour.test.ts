@@ -2,10 +2,11 @@ import assert from "node:assert/strict";
 import test from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { startProgram } from "@ipc/core/child";
+import { residentMib, until } from "@ipc/core/testing";
 import { openReader, openWriter } from "../src/index.ts";
 import { AT } from "../src/memory.ts";
 import { makeMessage } from "./fixtures/traffic.ts";
-import { bin, bytes, makeRing, residentMib, startFixture, text, until } from "./support.ts";
+import { bin, bytes, makeRing, startFixture, text } from "./support.ts";
 
 const timeout = 20_000;
 
@@ -65,11 +66,11 @@ test("the reader is slow", { timeout }, async (t) => {
   await producer.told("full");
   const used = ring.usedBytes;
   assert.ok(used > 65_536 - 2 * 16_388 && used <= 65_536, `${used} bytes`);
-  const before = residentMib() ?? 0;
+  const before = residentMib(process.pid) ?? 0;
   // It is blocked: in half a second nothing moves, and nothing grows.
   await sleep(500);
   assert.equal(ring.usedBytes, used);
-  const grownMib = (residentMib() ?? 0) - before;
+  const grownMib = (residentMib(process.pid) ?? 0) - before;
   assert.ok(grownMib < 8, `grew by ${grownMib} MiB`);
   assert.deepEqual(
     producer.reports.map(({ is }) => is),

@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
 import test from "node:test";
+import { until } from "@ipc/core/testing";
 import { openReader, openWriter, type Reader } from "../src/index.ts";
 import { AT } from "../src/memory.ts";
 import { addToSum, checkMessage, makeMessage } from "./fixtures/traffic.ts";
-import { bytes, makeRing, startFixture, text, until } from "./support.ts";
+import { bytes, makeRing, startFixture, text } from "./support.ts";
 
 const isHeavy = process.env["IPC_HEAVY"] === "1";
 const timeout = isHeavy ? 600_000 : 30_000;

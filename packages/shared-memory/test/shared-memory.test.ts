@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
 import test from "node:test";
+import { until } from "@ipc/core/testing";
 import { createRing, openReader, openWriter } from "../src/index.ts";
 import { AT } from "../src/memory.ts";
 import { makeMessage } from "./fixtures/traffic.ts";
-import { bytes, makeRing, startFixture, text, until } from "./support.ts";
+import { bytes, makeRing, startFixture, text } from "./support.ts";
 
 const timeout = 20_000;
 

@@ -1,5 +1,4 @@
 import { once } from "node:events";
-import { existsSync, readFileSync } from "node:fs";
 import type { TestContext } from "node:test";
 import type { Worker } from "node:worker_threads";
 import { createRing, type Ring, type RingEvent, type RingOptions, startThread } from "../src/index.ts";
@@ -90,22 +89,4 @@ export function startFixture(
       }),
     kill: () => worker.terminate(),
   };
-}
-
-/** Asks again until `check` gives something; gives up in the end, so that a test that failed lets the process go. */
-export async function until<T>(check: () => T | undefined | false, everyMs = 5): Promise<T> {
-  const deadline = performance.now() + 30_000;
-  for (;;) {
-    const result = check();
-    if (result !== undefined && result !== false) return result;
-    if (performance.now() > deadline) throw new Error(`Cannot wait any longer for ${check}`);
-    await new Promise((resolve) => setTimeout(resolve, everyMs));
-  }
-}
-
-/** Resident memory of this process in MiB; undefined where the system has no /proc. */
-export function residentMib(): number | undefined {
-  if (!existsSync("/proc/self/status")) return undefined;
-  const kib = /VmRSS:\s+(\d+) kB/.exec(readFileSync("/proc/self/status", "utf8"))?.[1];
-  return kib === undefined ? undefined : Number(kib) / 1024;
 }

@@ -2,8 +2,9 @@ import assert from "node:assert/strict";
 import test from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { startProgram } from "@ipc/core/child";
+import { residentMib, until } from "@ipc/core/testing";
 import { connect, startServer } from "../src/index.ts";
-import { bin, bytes, dial, frame, freeUrl, noise, receive, residentMib, serve, text, until } from "./support.ts";
+import { bin, bytes, dial, frame, freeUrl, noise, receive, serve, text } from "./support.ts";
 
 const timeout = 20_000;
 

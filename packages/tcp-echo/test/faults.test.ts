@@ -4,8 +4,9 @@ import { createServer, type Socket } from "node:net";
 import test, { type TestContext } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { startProgram } from "@ipc/core/child";
+import { signalled, until } from "@ipc/core/testing";
 import { connect, startServer } from "../src/index.ts";
-import { bin, bytes, dial, frame, serve, signalled, text, until } from "./support.ts";
+import { bin, bytes, dial, frame, serve, text } from "./support.ts";
 
 const timeout = 20_000;
 

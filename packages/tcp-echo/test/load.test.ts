@@ -4,9 +4,10 @@ import { connect as connectSocket } from "node:net";
 import test from "node:test";
 import { promisify } from "node:util";
 import { startProgram } from "@ipc/core/child";
+import { residentMib } from "@ipc/core/testing";
 import { parseAddress } from "@ipc/core/url";
 import { type Client, connect } from "../src/index.ts";
-import { bin, bytes, dial, frame, noise, receive, residentMib, text } from "./support.ts";
+import { bin, bytes, dial, frame, noise, receive, text } from "./support.ts";
 
 const isHeavy = process.env["IPC_HEAVY"] === "1";
 const timeout = isHeavy ? 900_000 : 60_000;

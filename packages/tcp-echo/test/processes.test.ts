@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import { startProgram } from "@ipc/core/child";
+import { signalled } from "@ipc/core/testing";
 import { connect } from "../src/index.ts";
 import { bin, bytes, freeUrl, serve, text } from "./support.ts";
 
@@ -72,10 +73,15 @@ test("the client gives up with one line and exit code 1", { timeout }, async (t)
 test("the server is pulled away while the client waits for a reply: one line, exit code 1", {
   timeout,
 }, async (t) => {
-  const { url, server } = await serve(t, { handler: () => new Promise(() => {}), graceMs: 0 });
+  const asked = signalled();
+  const handler = () => {
+    asked.resolve();
+    return new Promise<Uint8Array>(() => {});
+  };
+  const { url, server } = await serve(t, { handler, graceMs: 0 });
   const client = startProgram(bin("client"), [url]);
   t.after(() => client.stop("SIGKILL"));
-  await client.waitForLine(/sending/);
+  await asked.promise;
   await server.close();
   assert.deepEqual(await client.exited, { code: 1, signal: null });
   assert.equal(client.errors.length, 1);

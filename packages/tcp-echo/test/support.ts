@@ -1,5 +1,4 @@
 import { randomBytes } from "node:crypto";
-import { existsSync, readFileSync } from "node:fs";
 import { connect, type Socket } from "node:net";
 import type { TestContext } from "node:test";
 import { encodeFrame, lengthFraming } from "@ipc/core/framing";
@@ -80,34 +79,8 @@ export async function freeUrl(): Promise<string> {
   return server.url;
 }
 
-/** Asks again until `check` gives something. */
-export async function until<T>(check: () => T | undefined | false, everyMs = 20): Promise<T> {
-  for (;;) {
-    const result = check();
-    if (result !== undefined && result !== false) return result;
-    await new Promise((resolve) => setTimeout(resolve, everyMs));
-  }
-}
-
-/** Resident memory of a process in MiB, seen from outside; undefined where the system has no /proc. */
-export function residentMib(pid: number): number | undefined {
-  const path = `/proc/${pid}/status`;
-  if (!existsSync(path)) return undefined;
-  const kib = /VmRSS:\s+(\d+) kB/.exec(readFileSync(path, "utf8"))?.[1];
-  return kib === undefined ? undefined : Number(kib) / 1024;
-}
-
 /** Random bytes, never an accident twice the same. */
 export const noise = (length: number): Uint8Array => randomBytes(length);
 
 /** The program that a test runs as a process of its own. */
 export const bin = (name: string): URL => new URL(`../bin/${name}.ts`, import.meta.url);
-
-/** A promise and what settles it. */
-export function signalled() {
-  let resolve = () => {};
-  const promise = new Promise<void>((settle) => {
-    resolve = settle;
-  });
-  return { promise, resolve };
-}

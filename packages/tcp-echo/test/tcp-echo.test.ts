@@ -2,8 +2,9 @@ import assert from "node:assert/strict";
 import { createServer } from "node:net";
 import test from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
+import { signalled } from "@ipc/core/testing";
 import { connect, startServer } from "../src/index.ts";
-import { bytes, dial, frame, freeUrl, receive, serve, signalled, text } from "./support.ts";
+import { bytes, dial, frame, freeUrl, receive, serve, text } from "./support.ts";
 
 const timeout = 20_000;
 

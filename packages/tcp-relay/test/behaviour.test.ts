@@ -3,21 +3,9 @@ import { randomBytes } from "node:crypto";
 import test from "node:test";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { startProgram } from "@ipc/core/child";
+import { residentMib, until } from "@ipc/core/testing";
 import { connect, startPeer } from "../src/index.ts";
-import {
-  bin,
-  dial,
-  frame,
-  freeUrl,
-  message,
-  portOf,
-  pushUntilStuck,
-  range,
-  residentMib,
-  serve,
-  startLine,
-  until,
-} from "./support.ts";
+import { bin, dial, frame, freeUrl, message, portOf, pushUntilStuck, range, serve, startLine } from "./support.ts";
 
 const timeout = 30_000;
 

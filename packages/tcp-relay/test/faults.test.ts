@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import test from "node:test";
+import { signalled, until } from "@ipc/core/testing";
 import { connect } from "../src/index.ts";
 import {
   dial,
@@ -10,10 +11,8 @@ import {
   pushUntilStuck,
   range,
   serve,
-  signalled,
   startLine,
   startRing,
-  until,
 } from "./support.ts";
 
 const timeout = 20_000;

@@ -5,20 +5,10 @@ import { connect as connectSocket } from "node:net";
 import { join } from "node:path";
 import test from "node:test";
 import { startProgram } from "@ipc/core/child";
+import { residentMib } from "@ipc/core/testing";
 import { parseAddress } from "@ipc/core/url";
 import { connect } from "../src/index.ts";
-import {
-  bin,
-  dial,
-  freeUrl,
-  portOf,
-  range,
-  readIds,
-  residentMib,
-  startLine,
-  startRing,
-  temporaryFolder,
-} from "./support.ts";
+import { bin, dial, freeUrl, portOf, range, readIds, startLine, startRing, temporaryFolder } from "./support.ts";
 
 const isHeavy = process.env["IPC_HEAVY"] === "1";
 const timeout = isHeavy ? 900_000 : 90_000;

@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import { startProgram } from "@ipc/core/child";
+import { until } from "@ipc/core/testing";
 import { connect } from "../src/index.ts";
-import { bin, dial, frame, freeUrl, impostor, message, portOf, serve, until } from "./support.ts";
+import { bin, dial, frame, freeUrl, impostor, message, portOf, serve } from "./support.ts";
 
 const timeout = 20_000;
 

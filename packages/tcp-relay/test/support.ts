@@ -1,11 +1,11 @@
 import { once } from "node:events";
-import { existsSync, readFileSync } from "node:fs";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { connect as connectSocket, createServer, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { TestContext } from "node:test";
 import { encodeFrame, lengthFraming } from "@ipc/core/framing";
+import { signalled } from "@ipc/core/testing";
 import { parseAddress } from "@ipc/core/url";
 import {
   type ClientOptions,
@@ -188,34 +188,8 @@ export async function freeUrl(): Promise<string> {
 /** The port of an address. */
 export const portOf = (url: string): number => parseAddress(url, "tcp").port;
 
-/** Asks again until `check` gives something. */
-export async function until<T>(check: () => T | undefined | false, everyMs = 20): Promise<T> {
-  for (;;) {
-    const result = check();
-    if (result !== undefined && result !== false) return result;
-    await new Promise((resolve) => setTimeout(resolve, everyMs));
-  }
-}
-
-/** Resident memory of a process in MiB, seen from outside; undefined where the system has no /proc. */
-export function residentMib(pid: number): number | undefined {
-  const path = `/proc/${pid}/status`;
-  if (!existsSync(path)) return undefined;
-  const kib = /VmRSS:\s+(\d+) kB/.exec(readFileSync(path, "utf8"))?.[1];
-  return kib === undefined ? undefined : Number(kib) / 1024;
-}
-
 /** The program that a test runs as a process of its own. */
 export const bin = (name: string): URL => new URL(`../bin/${name}.ts`, import.meta.url);
-
-/** A promise and what settles it. */
-export function signalled<T = void>() {
-  let resolve = (_value: T) => {};
-  const promise = new Promise<T>((settle) => {
-    resolve = settle;
-  });
-  return { promise, resolve };
-}
 
 /** A folder that goes when the test does. */
 export async function temporaryFolder(t: TestContext): Promise<string> {

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { appendFile, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import test from "node:test";
+import { signalled, until } from "@ipc/core/testing";
 import { type Client, connect, MAX_HOPS, type Peer, startPeer } from "../src/index.ts";
 import {
   dial,
@@ -14,11 +15,9 @@ import {
   range,
   readIds,
   serve,
-  signalled,
   startLine,
   startRing,
   temporaryFolder,
-  until,
 } from "./support.ts";
 
 const timeout = 20_000;

@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import { startProgram } from "@ipc/core/child";
+import { residentMib, until } from "@ipc/core/testing";
 import { connect, startServer } from "../src/index.ts";
-import { bin, dial, freeUrl, hearAll, pair, receive, residentMib, serve, until } from "./support.ts";
+import { bin, dial, freeUrl, hearAll, pair, receive, serve } from "./support.ts";
 
 const timeout = 20_000;
 

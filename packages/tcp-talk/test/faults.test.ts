@@ -3,8 +3,9 @@ import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import test from "node:test";
 import { type Child, startProgram } from "@ipc/core/child";
+import { residentMib, until } from "@ipc/core/testing";
 import { connect } from "../src/index.ts";
-import { bin, dial, hearAll, receive, residentMib, serve, until } from "./support.ts";
+import { bin, dial, hearAll, receive, serve } from "./support.ts";
 
 const isHeavy = process.env["IPC_HEAVY"] === "1";
 const timeout = isHeavy ? 600_000 : 60_000;

@@ -5,7 +5,8 @@ import { once } from "node:events";
 import test, { type TestContext } from "node:test";
 import { promisify } from "node:util";
 import { type Child, startProgram } from "@ipc/core/child";
-import { bin, dial, freeUrl, listen, receive, serve, until } from "./support.ts";
+import { until } from "@ipc/core/testing";
+import { bin, dial, freeUrl, listen, receive, serve } from "./support.ts";
 
 const timeout = 30_000;
 const CLEAN = { code: 0, signal: null };

@@ -1,9 +1,8 @@
 import { once } from "node:events";
-import { existsSync, readFileSync } from "node:fs";
 import { connect as connectSocket, createServer, type Socket } from "node:net";
 import type { TestContext } from "node:test";
-import { setTimeout as sleep } from "node:timers/promises";
 import type { TcpServer } from "@ipc/core/tcp-server";
+import { until } from "@ipc/core/testing";
 import { parseAddress } from "@ipc/core/url";
 import { connect, type ServerEvent, type ServerOptions, startServer, type Talk } from "../src/index.ts";
 
@@ -95,23 +94,6 @@ export async function freeUrl(): Promise<string> {
   const server = await startServer({ handler: async () => {} });
   await server.close();
   return server.url;
-}
-
-/** Asks again until `check` gives something. It ends in any case: a test that has failed must not keep its file from it. */
-export async function until<T>(check: () => T | undefined | false, everyMs = 20): Promise<T> {
-  for (const from = performance.now(); performance.now() - from < 30_000; await sleep(everyMs)) {
-    const result = check();
-    if (result !== undefined && result !== false) return result;
-  }
-  throw new Error(`Cannot see within 30 s: ${check}`);
-}
-
-/** Resident memory of a process in MiB, seen from outside; undefined where the system has no /proc. */
-export function residentMib(pid: number): number | undefined {
-  const path = `/proc/${pid}/status`;
-  if (!existsSync(path)) return undefined;
-  const kib = /VmRSS:\s+(\d+) kB/.exec(readFileSync(path, "utf8"))?.[1];
-  return kib === undefined ? undefined : Number(kib) / 1024;
 }
 
 /** The program that a test runs as a process of its own. */

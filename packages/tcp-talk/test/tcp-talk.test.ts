@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import test from "node:test";
+import { until } from "@ipc/core/testing";
 import { BUSY, connect, escapeLine, startServer } from "../src/index.ts";
 import { parseLine } from "../src/protocol.ts";
-import { dial, freeUrl, hearAll, listen, pair, receive, serve, until } from "./support.ts";
+import { dial, freeUrl, hearAll, listen, pair, receive, serve } from "./support.ts";
 
 const timeout = 20_000;
 

@@ -4,9 +4,10 @@ import { once } from "node:events";
 import test, { type TestContext } from "node:test";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
+import { until } from "@ipc/core/testing";
 import { connect, type Talk } from "../src/index.ts";
 import { readScreen } from "./screen.ts";
-import { bin, hearAll, serve, until } from "./support.ts";
+import { bin, hearAll, serve } from "./support.ts";
 
 const timeout = 30_000;
 const hasPython = await promisify(execFile)("python3", ["-c", "import pty"]).then(

@@ -2,8 +2,9 @@ import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
 import test from "node:test";
 import { startProgram } from "@ipc/core/child";
+import { residentMib, until } from "@ipc/core/testing";
 import { connect, openSender, startReceiver, startServer } from "../src/index.ts";
-import { bin, bytes, dial, freeUrl, receive, residentMib, serve, text, until } from "./support.ts";
+import { bin, bytes, dial, freeUrl, receive, serve, text } from "./support.ts";
 
 const timeout = 30_000;
 const countingServer = new URL("fixtures/counting-server.ts", import.meta.url);

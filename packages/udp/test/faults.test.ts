@@ -4,11 +4,12 @@ import { createSocket, type RemoteInfo } from "node:dgram";
 import { once } from "node:events";
 import test, { type TestContext } from "node:test";
 import { startProgram } from "@ipc/core/child";
+import { until } from "@ipc/core/testing";
 import { parseAddress } from "@ipc/core/url";
 import { encodeDatagram, KIND } from "../src/datagram.ts";
 import { connect, openSender } from "../src/index.ts";
 import { encodePacket, NO_TOKEN, PACKET, parsePacket } from "../src/reliable/packet.ts";
-import { bin, bytes, dial, listen, receive, serve, text, until } from "./support.ts";
+import { bin, bytes, dial, listen, receive, serve, text } from "./support.ts";
 
 const isHeavy = process.env["IPC_HEAVY"] === "1";
 const timeout = isHeavy ? 300_000 : 20_000;

@@ -3,9 +3,10 @@ import { execFile } from "node:child_process";
 import test, { type TestContext } from "node:test";
 import { promisify } from "node:util";
 import { startProgram } from "@ipc/core/child";
+import { residentMib } from "@ipc/core/testing";
 import { openSender } from "../src/index.ts";
 import { sendTimes } from "../src/send-times.ts";
-import { bin, receive, residentMib } from "./support.ts";
+import { bin, receive } from "./support.ts";
 
 const isHeavy = process.env["IPC_HEAVY"] === "1";
 const timeout = isHeavy ? 300_000 : 60_000;

@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import { startProgram } from "@ipc/core/child";
+import { until } from "@ipc/core/testing";
 import { openSender } from "../src/index.ts";
-import { bin, bytes, dial, freeUrl, receive, until } from "./support.ts";
+import { bin, bytes, dial, freeUrl, receive } from "./support.ts";
 
 const timeout = 20_000;
 const head = "                       received   lost  reordered  doubled  jitter";

@@ -1,6 +1,5 @@
 import { createSocket, type RemoteInfo, type Socket } from "node:dgram";
 import { once } from "node:events";
-import { existsSync, readFileSync } from "node:fs";
 import type { TestContext } from "node:test";
 import { parseAddress } from "@ipc/core/url";
 import {
@@ -66,25 +65,6 @@ export async function freeUrl(): Promise<string> {
   const receiver = await startReceiver();
   await receiver.close();
   return receiver.url;
-}
-
-/** Asks again until `check` gives something. @throws {Error} when it does not for 15 s. */
-export async function until<T>(check: () => T | undefined | false, everyMs = 5): Promise<T> {
-  const deadline = performance.now() + 15_000;
-  while (performance.now() < deadline) {
-    const result = check();
-    if (result !== undefined && result !== false) return result;
-    await new Promise((resolve) => setTimeout(resolve, everyMs));
-  }
-  throw new Error(`Cannot wait any longer until ${check}`);
-}
-
-/** Resident memory of a process in MiB, seen from outside; undefined where the system has no /proc. */
-export function residentMib(pid: number): number | undefined {
-  const path = `/proc/${pid}/status`;
-  if (!existsSync(path)) return undefined;
-  const kib = /VmRSS:\s+(\d+) kB/.exec(readFileSync(path, "utf8"))?.[1];
-  return kib === undefined ? undefined : Number(kib) / 1024;
 }
 
 /** The program that a test runs as a process of its own. */

@@ -1,10 +1,11 @@
 import assert from "node:assert/strict";
 import test from "node:test";
+import { until } from "@ipc/core/testing";
 import { encodeDatagram, HEADER_BYTES, KIND, MAX_DATAGRAM_BYTES, parseHeader } from "../src/datagram.ts";
 import { openSender, startReceiver } from "../src/index.ts";
 import { Statistics, StreamStatistics } from "../src/statistics.ts";
 import { createRandom, startRelay } from "./relay.ts";
-import { bytes, dial, freeUrl, receive, text, until } from "./support.ts";
+import { bytes, dial, freeUrl, receive, text } from "./support.ts";
 
 const timeout = 20_000;
 
