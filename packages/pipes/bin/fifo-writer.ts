@@ -11,7 +11,8 @@ const flags = {
 } as const;
 const summary = "Writes a line into a FIFO (fifo:/tmp/ipc-pipes.fifo). Nobody answers.";
 const START_FIRST = "Start the reader first, or wait longer with --wait-ms";
-const advice = { ENOENT: START_FIRST, ENXIO: START_FIRST, ETIMEDOUT: "Wait longer with --timeout-ms" };
+const ETIMEDOUT = "Wait longer with --timeout-ms";
+const advice = { ENOENT: START_FIRST, ENXIO: START_FIRST, ETIMEDOUT, ERR_FRAME_TOO_LARGE: "Write several lines" };
 
 await runProgram({ name: "pipes fifo-writer", summary, args: ["url"], flags, advice }, async (values, [url]) => {
   const writer = await openFifoWriter(url ?? "fifo:/tmp/ipc-pipes.fifo", {

@@ -18,6 +18,7 @@ const file = new URL("child.ts", import.meta.url);
 const program = [process.execPath, ...process.execArgv, fileURLToPath(file)] as const;
 
 await runProgram({ name: "pipes parent", summary, args: ["command…"], flags, advice }, async (values, args) => {
+  if (values.channel === "fork" && args.length > 0) throw new TypeError("Cannot fork a command: leave out --channel");
   const [first, ...more] = args.length > 0 ? args : program;
   const command = [first ?? "", ...more] as const;
   const child = values.channel === "fork" ? startFork(file) : await startChild(command, values);

@@ -19,8 +19,9 @@ export function startFork(file: string | URL) {
     /** Sends whatever can be cloned; resolves with the reply. */
     request: (message: NodeJS.ArrayBufferView) =>
       new Promise<unknown>((resolve, reject) => {
-        waiting.push({ resolve, reject });
+        // First, since it throws for what cannot be cloned: the next reply is not for that.
         child.send(message, (error) => error && reject(error));
+        waiting.push({ resolve, reject });
       }),
     /** Lets the child end by itself. */
     async close(): Promise<void> {

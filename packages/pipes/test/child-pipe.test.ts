@@ -182,6 +182,9 @@ test("fork's channel answers, and rejects when the child is gone", { timeout }, 
   t.after(() => child.close());
   const message = bytes("Hello");
   assert.deepEqual(new Uint8Array((await child.request(message)) as Uint8Array), message);
+  // What cannot be cloned takes nobody's reply.
+  await assert.rejects(child.request((() => {}) as never), /argument must be/);
+  assert.deepEqual(new Uint8Array((await child.request(message)) as Uint8Array), message);
   process.kill(child.pid ?? 0, "SIGSTOP");
   const lost = assert.rejects(child.request(message), /Cannot get reply from child: it ended/);
   process.kill(child.pid ?? 0, "SIGKILL");

@@ -134,6 +134,7 @@ test("wrong flags, addresses and programs get one line that says what to do, nev
     ["parent", ["no-such-program"], /^Cannot start no-such-program: there is no such program$/],
     ["parent", ["ls", "/"], /^Cannot read frame of .+\. It prints something else on its standard output$/],
     ["parent", ["false"], /: the child ended with exit code 1\. Look at what it wrote$/],
+    ["parent", ["--channel", "fork", "cat"], /^Cannot fork a command: leave out --channel$/],
     ["fifo-reader", [`fifo:${folder}/file`], /: .+\/file is no FIFO, and is left as it is$/],
     ["fifo-writer", [`fifo:${folder}/file`], /: .+\/file is no FIFO, and is left as it is$/],
     ["fifo-writer", [`fifo:${folder}/x`, "--wait-ms", "0"], /: there is no such FIFO\. Start the reader first/],

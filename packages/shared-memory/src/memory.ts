@@ -4,7 +4,11 @@ import { ringError } from "./ring-error.ts";
 export interface MemoryOptions {
   /** How many bytes messages and their lengths may take at a time; a power of two from 1,024 to 2^30. @default {65_536} */
   ringBytes?: number | undefined;
-  /** The longest message in bytes; below half the ring, so that one that does not fit in front of its end fits behind its start. @default {ringBytes / 4} */
+  /**
+   * The longest message in bytes; below half the ring, so that one that does not fit in front of its end fits behind
+   * its start.
+   * @default {ringBytes / 4}
+   */
   maxMessageBytes?: number | undefined;
   /** How many threads write, 1 to 16. Above 1 they take turns by a mutex. @default {1} */
   writers?: number | undefined;

@@ -109,11 +109,13 @@ export class Reader implements Iterable<Uint8Array>, AsyncIterable<Uint8Array> {
     }
   }
 
-  /** The next message if there is one at this moment. */
+  /** The next message if there is one at this moment. Where several read it waits for its turn, not for a message. */
   tryRead(): Uint8Array | undefined {
     if (this.#isClosed) throw this.#error ?? ringError("EPIPE", "Cannot read message: the reader is closed");
     // A plain read, cheaper than Atomics.load: who cuts off at this moment comes before this message or behind it.
     if (((this.#memory.words[AT.flags] ?? 0) & FLAG.closed) !== 0) throw cutOff();
+    // Outside: who waits for the lock in vain may try again.
+    this.#lock?.lock(this.#patience.silenceMs);
     try {
       return this.#lock ? this.#takeInTurn(this.#lock) : this.#take();
     } catch (error) {
@@ -152,7 +154,6 @@ export class Reader implements Iterable<Uint8Array>, AsyncIterable<Uint8Array> {
   }
 
   #takeInTurn(lock: Mutex): Uint8Array | undefined {
-    lock.lock(this.#patience.silenceMs);
     try {
       this.#ring.sync();
       const message = this.#ring.take();

@@ -102,7 +102,7 @@ export class Writer {
     this.waitedMs += wait.tookMs;
   }
 
-  /** Writes a message if there is room at this moment. Throws as `write()` does. */
+  /** Writes a message if there is room at this moment; where several write, in its turn. Throws as `write()` does. */
   tryWrite(message: Uint8Array): boolean {
     checkBytes(message);
     const { maxMessageBytes, words } = this.#memory;

@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import { until } from "@ipc/core/testing";
+import { loseEnds } from "../src/ends.ts";
 import { openReader, openWriter, type Reader } from "../src/index.ts";
-import { AT } from "../src/memory.ts";
+import { AT, readMemory } from "../src/memory.ts";
 import { addToSum, checkMessage, makeMessage } from "./fixtures/traffic.ts";
 import { bytes, makeRing, startFixture, text } from "./support.ts";
 
@@ -128,6 +129,23 @@ test("without watch() a dead holder is noticed by the time limit, which names it
   const { code, message } = await producer.told("error");
   assert.equal(code, "ETIMEDOUT");
   assert.equal(message, `Cannot lock mutex: thread ${threadId} has held it for more than 50 ms`);
+});
+
+test("a reader that waited in vain for a dead reader's mutex goes on when its death is told", {
+  timeout,
+}, async (t) => {
+  const { ring } = makeRing(t, { readers: 2 });
+  // No thread of this process.
+  const holder = 123_456;
+  const reader = startFixture(t, "waiting-reader", { holder }, { ring });
+  const { code } = await reader.told("error");
+  assert.equal(code, "ETIMEDOUT");
+  const writer = openWriter(ring.memory);
+  t.after(() => writer.close());
+  writer.tryWrite(bytes("still here"));
+  // As watch() does when a thread ends.
+  loseEnds(readMemory(ring.memory), holder);
+  assert.equal((await reader.told("done"))["message"], "still here");
 });
 
 test("readers killed one after another: none is lost, each death doubles the message in hand at most", {

@@ -2,7 +2,7 @@ import { text } from "node:stream/consumers";
 import { PORTS } from "@ipc/core/ports";
 import { closeOnSignal, runProgram, sayReady } from "@ipc/core/process";
 import { say } from "@ipc/core/terminal";
-import { createPeerLog, PEER_DEFAULTS as defaults, startPeer } from "../src/index.ts";
+import { createPeerLog, PEER_DEFAULTS as defaults, sendJson, startPeer } from "../src/index.ts";
 
 const flags = {
   name: { type: "text", default: defaults.name, help: "what it is called: the origin of what it sends" },
@@ -18,13 +18,13 @@ const flags = {
   heartbeatMs: { type: "number", default: defaults.heartbeatMs, min: 1, help: "time between signs of life" },
   graceMs: { type: "number", default: defaults.graceMs, help: "time to finish when told to stop" },
 } as const;
-
+const advice = { ENOTCONN: "Name one with --next" };
 const summary = "Passes on what others sent; delivers what it sent itself.";
-await runProgram({ name: "tcp-relay peer", summary, flags }, async ({ send, count, once, ...values }) => {
+await runProgram({ name: "tcp-relay peer", summary, flags, advice }, async ({ send, count, once, ...values }) => {
   const next = values.next === "-" ? text(process.stdin) : values.next;
   const peer = await startPeer({ ...values, next, onEvent: createPeerLog(say) });
   closeOnSignal(peer, values.graceMs + 1_500);
   sayReady(`tcp-relay ${values.name}`, peer.url);
-  if (send) await Promise.all(Array.from({ length: count }, () => peer.send(JSON.parse(send))));
+  if (send !== undefined) await sendJson(peer, send, count);
   if (once) await peer.close();
 });

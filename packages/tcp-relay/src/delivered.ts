@@ -53,20 +53,28 @@ export interface DeliveryLog {
  * Opens or makes the file, and adds what it holds to `delivered`. When it has four times as many lines as that
  * remembers, it is written anew.
  *
- * @throws {Error} `EACCES`, `EISDIR`, … of the file system.
+ * @throws {Error} `EACCES`, `EISDIR`, … of the file system; `ERR_NO_DELIVERY_LOG` for a file of somebody else's.
  */
 export async function openDeliveryLog(path: string, delivered: Delivered): Promise<DeliveryLog> {
   let file = await open(path, "a+");
   let lines = 0;
   let bytes = 0;
   const decoder = lineFraming.createDecoder();
-  for await (const chunk of file.createReadStream({ start: 0, autoClose: false })) {
-    for (const line of decoder.decode(chunk)) {
-      const [id = "", origin = ""] = Buffer.from(line).toString("latin1").split(" ");
-      delivered.add(keyOf(origin, id));
-      lines++;
-      bytes += line.length + 1;
+  try {
+    for await (const chunk of file.createReadStream({ start: 0, autoClose: false })) {
+      if (lines === 0) checkBeginning(path, chunk);
+      for (const line of decoder.decode(chunk)) {
+        const [id = "", origin = ""] = Buffer.from(line).toString("latin1").split(" ");
+        delivered.add(keyOf(origin, id));
+        lines++;
+        bytes += line.length + 1;
+      }
+      if (decoder.error) throw noLog(path);
     }
+  } catch (error) {
+    await file.close();
+    // No line of ours is so long.
+    throw error instanceof RangeError ? noLog(path) : error;
   }
   let batch = "";
   let writing: Promise<void> | undefined;
@@ -111,6 +119,17 @@ export async function openDeliveryLog(path: string, delivered: Delivered): Promi
       await file.close();
     },
   };
+}
+
+/** A file that somebody named by mistake would lose what no key of ours is. Half a line of ours is still one. */
+function checkBeginning(path: string, chunk: Uint8Array): void {
+  const [line = ""] = Buffer.from(chunk).toString("latin1", 0, 130).split("\n", 1);
+  if (!/^[\w.:-]{1,64}( [\w.:-]{0,64})?$/.test(line)) throw noLog(path);
+}
+
+function noLog(path: string): Error {
+  const text = `Cannot use ${path}: it is no list of delivered ids, and is left as it is`;
+  return Object.assign(new Error(text), { code: "ERR_NO_DELIVERY_LOG" });
 }
 
 /** Below that it is not worth the while. */

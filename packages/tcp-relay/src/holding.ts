@@ -1,3 +1,4 @@
+import type { Socket } from "node:net";
 import type { Delivered } from "./delivered.ts";
 import { type Parcel, RENEW_AFTER } from "./link.ts";
 import { MESSAGE_BYTES } from "./outbox.ts";
@@ -14,7 +15,7 @@ export class Holding {
   #held = new Map<string, Held>();
   #taken = 0;
   #bytes = 0;
-  #waiting: (() => void)[] = [];
+  readonly #waiting = new Set<() => void>();
 
   constructor(maxBytes: number, delivered: Delivered) {
     this.#maxBytes = maxBytes;
@@ -25,9 +26,18 @@ export class Holding {
     return this.#bytes >= this.#maxBytes;
   }
 
-  /** Resolves when it is not full any more. */
-  room(): Promise<void> {
-    return new Promise((resolve) => this.#waiting.push(resolve));
+  /** Resolves when it is not full any more, or when whoever waits for that is gone. */
+  room(socket: Socket): Promise<void> {
+    if (socket.closed) return Promise.resolve();
+    return new Promise((resolve) => {
+      const end = () => {
+        this.#waiting.delete(end);
+        socket.off("close", end);
+        resolve();
+      };
+      this.#waiting.add(end);
+      socket.once("close", end);
+    });
   }
 
   /**
@@ -43,11 +53,8 @@ export class Holding {
     if (!first) return hasAnswer;
     const hops = envelope.hops - first.hops;
     if (hops > 0) throw new Error(`it came round in ${hops} hops, and nobody took it`);
-    const held = new Held(this, envelope, replies, number);
-    held.bytes = MESSAGE_BYTES;
-    held.again = first.again;
-    first.again = held;
-    this.#bytes += held.bytes;
+    this.#bytes += first.join(replies, number);
+    this.#wake();
     return true;
   }
 
@@ -63,11 +70,13 @@ export class Holding {
   /** Forgets a message and all that joined it. */
   remove(held: Held): void {
     this.#held.delete(held.key);
-    for (let one: Held | undefined = held; one; one = one.again) this.#bytes -= one.bytes;
-    if (this.isFull || this.#waiting.length === 0) return;
-    const waiting = this.#waiting;
-    this.#waiting = [];
-    for (const resolve of waiting) resolve();
+    this.#bytes -= held.bytes;
+    this.#wake();
+  }
+
+  #wake(): void {
+    if (this.isFull || this.#waiting.size === 0) return;
+    for (const end of [...this.#waiting]) end();
   }
 }
 
@@ -78,9 +87,10 @@ export class Held implements Parcel {
   /** Bytes that it counts for. */
   bytes: number;
   readonly frame: Uint8Array;
-  /** The same message, come once more: after a cut, its sender does not know that we have it. */
-  again: Held | undefined;
   readonly replies: Replies;
+  /** Who else is to be answered. */
+  #again: { replies: Replies; number: number }[] | undefined;
+  #lookAt = 2;
   readonly #holding: Holding;
   readonly #number: number;
 
@@ -100,14 +110,36 @@ export class Held implements Parcel {
     this.#number = number;
   }
 
+  /**
+   * The same message has come once more: after a cut, its sender does not know that we have it.
+   *
+   * @returns By how many bytes it counts for more; less than none when some are gone.
+   */
+  join(replies: Replies, number: number): number {
+    const before = this.#again ?? [];
+    let again = before;
+    if (before.length >= this.#lookAt) {
+      // Who comes again and again, and dies each time, leaves nothing. Not looked at each time: they may be many.
+      again = before.filter((one) => !one.replies.isGone);
+      this.#lookAt = 2 * again.length + 2;
+    }
+    const more = (again.length + 1 - before.length) * MESSAGE_BYTES;
+    again.push({ replies, number });
+    this.#again = again;
+    this.bytes += more;
+    return more;
+  }
+
   accepted(): void {
     this.#holding.remove(this);
-    for (let one: Held | undefined = this; one; one = one.again) one.replies.accept(one.#number);
+    this.replies.accept(this.#number);
+    for (const { replies, number } of this.#again ?? []) replies.accept(number);
   }
 
   refused(reason: string): void {
     this.#holding.remove(this);
-    for (let one: Held | undefined = this; one; one = one.again) one.replies.refuse(one.#number, reason);
+    this.replies.refuse(this.#number, reason);
+    for (const { replies, number } of this.#again ?? []) replies.refuse(number, reason);
   }
 }
 

@@ -7,3 +7,4 @@ export { startPeer } from "./peer.ts";
 export { createPeerLog, type PeerEvent } from "./peer-events.ts";
 export { type Deliver, PEER_DEFAULTS, type Peer, type PeerOptions } from "./peer-options.ts";
 export { MAX_HOPS, type Message } from "./protocol.ts";
+export { sendJson } from "./send-json.ts";

@@ -4,6 +4,7 @@ import { lengthFraming } from "@ipc/core/framing";
 import { readFrames } from "@ipc/core/read-frames";
 import { connectTcp, endSocket } from "@ipc/core/sockets";
 import { tell } from "@ipc/core/tell";
+import { parseAddress } from "@ipc/core/url";
 import { whenAborted } from "@ipc/core/when-aborted";
 import { createFrameWriter, type FrameWriter } from "@ipc/core/write-frames";
 import { keepAlive } from "./heartbeat.ts";
@@ -23,7 +24,10 @@ export interface Parcel {
 
 /** What a link tells. */
 export type LinkEvent =
-  /** Nobody is there, or nobody who speaks as a peer does; said once, and not while nothing is to be sent again. */
+  /**
+   * Nobody is there, or nobody who speaks as a peer does, or a promised `next` came to nothing (`url` may be empty).
+   * Said once, and not while nothing is to be sent again.
+   */
   | { type: "waiting"; url: string; error: Error }
   /** @property wasWaitedFor Whether "waiting" was told before. */
   | { type: "connected"; url: string; wasWaitedFor: boolean }
@@ -72,7 +76,15 @@ export function createLink(
 
   async function run() {
     const closed = new Promise<string>((resolve) => whenAborted(signal, () => resolve("")));
-    url = (await Promise.race([next, closed])).trim();
+    try {
+      url = (await Promise.race([next, closed])).trim();
+      if (!signal.aborted) parseAddress(url, "tcp");
+    } catch (error) {
+      // To try again would not help: it says so, and messages stay with who sent them.
+      failure = error as Error;
+      sayWaiting();
+      await closed;
+    }
     while (!signal.aborted) {
       const error = await talk().catch((reason: Error) => reason);
       if (signal.aborted) return;

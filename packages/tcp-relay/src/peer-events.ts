@@ -41,7 +41,7 @@ function describe(event: PeerEvent): string | undefined {
     case "rejected":
       return `${event.peer} is told: ${event.reason}`;
     case "waiting":
-      return `waiting for ${event.url}: ${event.error.message.replace(`Cannot connect to ${event.url}: `, "")}`;
+      return describeWaiting(event);
     case "disconnected":
       if (event.unanswered === 0) return undefined;
       return `${event.url} lost, ${event.unanswered} unanswered: ${event.error.message}`;
@@ -52,6 +52,11 @@ function describe(event: PeerEvent): string | undefined {
     default:
       return describeTcpEvent(event);
   }
+}
+
+function describeWaiting({ url, error }: { url: string; error: Error }): string {
+  const why = error.message.replace(`Cannot connect to ${url}: `, "");
+  return `waiting for ${url || "the next peer's address"}: ${why}`;
 }
 
 function show({ body }: Message): string {

@@ -7,7 +7,8 @@ import { checkWord, MAX_HOPS, type Message } from "./protocol.ts";
 
 /**
  * What a peer does with a message that is delivered to it. The message is answered when this resolves; messages do not
- * wait for each other. If it throws, the message is refused, and its origin is told the error's text.
+ * wait for each other. If it throws, the message is refused, and its origin is told the error's text: up to 200
+ * characters, what is not ASCII as `?`.
  */
 export type Deliver = (message: Message) => void | Promise<void>;
 
@@ -15,7 +16,10 @@ export type Deliver = (message: Message) => void | Promise<void>;
 export interface PeerOptions extends Omit<TcpServerOptions, "onEvent"> {
   /** By which others know whose a message is: 1 to 64 letters, digits, `.`, `_`, `:` and `-`. @default {"a"} */
   name?: string | undefined;
-  /** Where the next peer listens; a promise where that is not known yet. Without it, all messages end here. */
+  /**
+   * Where the next peer listens; a promise where that is not known yet. One that rejects, or resolves with no address,
+   * is told as "waiting", for ever. Without it, all messages end here.
+   */
   next?: string | Promise<string> | undefined;
   /** What takes a message that ends here. @default {() => {}} */
   onMessage?: Deliver | undefined;

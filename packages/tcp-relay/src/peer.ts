@@ -9,7 +9,7 @@ import { type Held, Holding } from "./holding.ts";
 import { createLink, type Link } from "./link.ts";
 import { createOutbox } from "./outbox.ts";
 import { checkLimits, type Peer, type PeerOptions } from "./peer-options.ts";
-import { type Envelope, HEARTBEAT, MAX_HOPS, type Message, nextHop, readEnvelope } from "./protocol.ts";
+import { type Envelope, HEARTBEAT, MAX_HOPS, type Message, nextHop, readEnvelope, reasonOf } from "./protocol.ts";
 import { Replies } from "./replies.ts";
 
 /**
@@ -18,7 +18,8 @@ import { Replies } from "./replies.ts";
  * until then whoever sent it keeps it.
  *
  * @returns The peer, listening; the next one may come later, and go and come back.
- * @throws {Error} `EADDRINUSE` and its like, when it cannot listen; what the file system says of `logFile`.
+ * @throws {Error} `EADDRINUSE` and its like, when it cannot listen; what the file system says of `logFile`, or that it
+ *   is none of ours (`ERR_NO_DELIVERY_LOG`).
  * @throws {TypeError} `ERR_INVALID_URL` for `next`.
  * @throws {RangeError} when a limit, a duration, the port or the name is out of range.
  */
@@ -38,7 +39,7 @@ export async function startPeer(options: PeerOptions = {}): Promise<Peer> {
       for await (const frames of readFrames(socket, decoder, { frameTimeoutMs: 10_000, signal })) {
         for (const frame of frames) take(frame, replies);
         // The queue is full, or its answers are not taken: a sender is not read from until that is over.
-        await (holding.isFull ? holding.room() : replies.drained());
+        await (holding.isFull ? holding.room(socket) : replies.drained());
       }
     } finally {
       if (decoder.error) replies.refuse(replies.next(), decoder.error.message);
@@ -57,7 +58,7 @@ export async function startPeer(options: PeerOptions = {}): Promise<Peer> {
       else if (link && envelope.origin !== name) pass(envelope, replies, number, link);
       else deliver(envelope, replies, number);
     } catch (error) {
-      const { message: reason } = error as Error;
+      const reason = reasonOf(error);
       replies.refuse(number, reason);
       tell(onEvent, { type: "rejected", peer: replies.peer, reason });
     }
@@ -85,7 +86,7 @@ export async function startPeer(options: PeerOptions = {}): Promise<Peer> {
       tell(onEvent, { type: "delivered", message });
       held.accepted();
     } catch (error) {
-      const { message: reason } = error as Error;
+      const reason = reasonOf(error);
       held.refused(reason);
       tell(onEvent, { type: "rejected", peer: held.replies.peer, reason });
     }

@@ -166,6 +166,12 @@ export function parseReply(frame: Uint8Array): Reply {
   throw new TypeError("Cannot read reply: it neither accepts nor refuses");
 }
 
+/** Why a message is refused, by whatever was thrown: not always an `Error`, and of any length. */
+export function reasonOf(error: unknown): string {
+  const { message = error } = Object(error);
+  return typeof message === "string" ? plain(message) : "no reason was given";
+}
+
 /** It goes into error texts and logs, and on to the peer before: short, and nothing that a terminal obeys. */
 function plain(reason: string): string {
   return reason.slice(0, 200).replace(/[^\x20-\x7e]/g, "?");

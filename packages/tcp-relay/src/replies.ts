@@ -31,6 +31,11 @@ export class Replies {
     socket.once("close", () => this.#onSettled?.());
   }
 
+  /** Whether there is nobody to answer any more. */
+  get isGone(): boolean {
+    return this.#socket.destroyed;
+  }
+
   /** Counts one more message; returns its number. */
   next(): number {
     this.owed++;

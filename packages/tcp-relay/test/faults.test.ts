@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import { signalled, until } from "@ipc/core/testing";
-import { connect } from "../src/index.ts";
+import { connect, startPeer } from "../src/index.ts";
 import {
   dial,
   frame,
@@ -96,6 +96,80 @@ test("the same message without end from one connection is bounded as others are"
   );
   assert.ok(taken < 20_000_000, `${taken} bytes were taken`);
 });
+
+test("a sender that dies again and again leaves nothing behind, while nobody takes what it sends", {
+  timeout,
+}, async (t) => {
+  const { url, until, count, events } = await serve(t, {
+    next: "tcp://127.0.0.1:1",
+    windowBytes: 1_000,
+    heartbeatMs: 50,
+  });
+  const come = async (ids: readonly string[]) => {
+    const { socket } = await dial(t, url);
+    const before = count("dropped");
+    const came = count("passed") + count("double");
+    socket.write(Buffer.concat(ids.map((id) => frame(message(id)))));
+    await until(() => count("passed") + count("double") === came + ids.length);
+    socket.resetAndDestroy();
+    await until(() => count("dropped") > before);
+  };
+  for (let time = 0; time < 100; time++) await come(["same"]);
+  // Of what the dead wait for nothing is left: there is room.
+  const { socket } = await dial(t, url);
+  for (const id of ["one", "two"]) {
+    socket.write(frame(message(id)));
+    await until(() => events.some((event) => event.type === "passed" && event.message.id === id));
+  }
+  // There is none any more, and nobody is read from: they are let go all the same.
+  for (let time = 0; time < 5; time++) await come(range(100));
+});
+
+test("whatever a handler throws, its message is refused once: no error, no text, a text without end", {
+  timeout,
+}, async (t) => {
+  const thrown = ["no", undefined, Object.create(null), new Error(`\u001b[2J${"x".repeat(2_000_000)}`)];
+  const expected = ["no", "no reason was given", "no reason was given", `?[2J${"x".repeat(196)}`];
+  for (const [index, what] of thrown.entries()) {
+    for (const onMessage of [() => Promise.reject(what), throwing(what)]) {
+      let calls = 0;
+      const final = await startPeer({
+        onMessage() {
+          calls++;
+          return onMessage();
+        },
+      });
+      const client = await connect(final.url);
+      await assert.rejects(client.send("?", { id: "1" }), {
+        message: `Cannot deliver message 1: ${expected[index]}`,
+        code: "ERR_REFUSED",
+      });
+      assert.equal(calls, 1);
+      await client.close();
+      await final.close();
+    }
+  }
+  t.diagnostic(`${thrown.length} things that are thrown, at once and later: each refused once`);
+});
+
+test("a next address that never comes, or is none, is told; messages wait and close() is done", {
+  timeout,
+}, async (t) => {
+  for (const next of [Promise.reject(new Error("nobody knows")), Promise.resolve("http://127.0.0.1")]) {
+    const { peer, told } = await serve(t, { next });
+    const sent = assert.rejects(peer.send("waits"), { code: "EPIPE" });
+    const { error } = await told("waiting");
+    assert.match(error.message, /^nobody knows$|^Cannot use address 'http:\/\/127\.0\.0\.1'/);
+    await peer.close();
+    await sent;
+  }
+});
+
+function throwing(what: unknown): () => never {
+  return () => {
+    throw what;
+  };
+}
 
 test("refusals of strangers say nothing that a terminal obeys", { timeout }, async (t) => {
   const { url } = await impostor(t, (socket) => {

@@ -62,10 +62,12 @@ test("20,000 messages while relay and final peer are killed 5 times each: none l
 });
 
 test("a ring of five, each flooding: every message comes home once", { timeout }, async (t) => {
-  const count = isHeavy ? 50_000 : 4_000;
+  const rounds = isHeavy ? 12 : 1;
   const peers = await startRing(t, ["a", "b", "c", "d", "e"]);
-  await Promise.all(peers.map(({ peer }) => Promise.all(range(count).map((body) => peer.send(body)))));
-  for (const { received } of peers) assert.equal(received.length, count);
+  for (let round = 0; round < rounds; round++) {
+    await Promise.all(peers.map(({ peer }) => Promise.all(range(4_000).map((body) => peer.send(body)))));
+  }
+  for (const { received } of peers) assert.equal(received.length, rounds * 4_000);
 });
 
 test("50 senders through one relay: none lost, none mixed up", { timeout }, async (t) => {

@@ -57,8 +57,8 @@ test("a peer prints its ready line first, and ends with 0 on SIGTERM and on SIGI
 
 test("--count sends many, --once ends when they are delivered", { timeout }, async (t) => {
   const { url, received } = await serve(t);
-  const args = ["--name", "b", "--port", "0", "--next", url, "--send", "[1]", "--count", "1000", "--once"];
-  const peer = startProgram(bin("peer"), args);
+  const flags = ["--send", "[1]", "--count", "1000", "--once", "--window-bytes", "10000"];
+  const peer = startProgram(bin("peer"), ["--name", "b", "--port", "0", "--next", url, ...flags]);
   t.after(() => peer.stop("SIGKILL"));
   assert.deepEqual(await peer.exited, { code: 0, signal: null });
   assert.equal(received.length, 1_000);
@@ -115,8 +115,11 @@ test("wrong flags and addresses get one line that says what to do, never a stack
     [["--next", "9904"], /^Cannot use address '9904': it is no URL such as tcp:\/\/127\.0\.0\.1:1234$/],
     [["--name", "two words"], /^Cannot use name 'two words': it takes 1 to 64 letters/],
     [["--host", "203.0.113.1", "--port", "0"], /^Cannot listen on .+: it is no address of this machine\. Try/],
-    [["--port", "0", "--next", "tcp://127.0.0.1:1", "--send", "{three"], /is not valid JSON|in JSON at position/],
-    [["--port", "0", "--send", "1"], /^Cannot send message: a has no next peer/],
+    [
+      ["--port", "0", "--next", "tcp://127.0.0.1:1", "--send", "{three"],
+      /^Cannot send '\{three': it is no JSON\. Try --help$/,
+    ],
+    [["--port", "0", "--send", "1"], /^Cannot send message: a has no next peer\. Name one with --next$/],
     [["--port", "0", "--log-file", "/nowhere/ids"], /^ENOENT: no such file or directory, open '\/nowhere\/ids'$/],
   ];
   for (const [args, line] of cases) {

@@ -423,6 +423,22 @@ test("logFile: a folder is refused, and leaves no server behind", { timeout }, a
   await serve(t, { port: portOf(url) });
 });
 
+test("logFile: a file of somebody else's is refused and left as it is", { timeout }, async (t) => {
+  const logFile = join(await temporaryFolder(t), "notes.txt");
+  for (const text of [
+    "To do today:\n- buy milk",
+    "no end of line, and more than one word",
+    `a b\n${"x".repeat(2_000_000)}`,
+  ]) {
+    await writeFile(logFile, text);
+    await assert.rejects(startPeer({ logFile }), {
+      code: "ERR_NO_DELIVERY_LOG",
+      message: `Cannot use ${logFile}: it is no list of delivered ids, and is left as it is`,
+    });
+    assert.equal(await readFile(logFile, "utf8"), text);
+  }
+});
+
 test("connect() rejects at once with waitMs 0, after waitMs otherwise, and for an address that is none", {
   timeout,
 }, async () => {

@@ -17,8 +17,10 @@ const flags = {
   everyMs: { type: "number", default: 1_000, min: 1, help: "how often counts are printed" },
   show: { type: "number", default: 5, help: "messages to print each time" },
 } as const;
+const advice = { EADDRNOTAVAIL: "Try --host 127.0.0.1", ENODEV: "Try --interface with an own address" };
+const program = { name: "udp receiver", summary: "Receives datagrams and counts them.", flags, advice };
 
-await runProgram({ name: "udp receiver", summary: "Receives datagrams and counts them.", flags }, async (values) => {
+await runProgram(program, async (values) => {
   const receiver = await startReceiver({ ...values, onEvent: (event) => say(describeReceiverEvent(event)) });
   closeOnSignal(receiver);
   sayReady("udp", receiver.url);

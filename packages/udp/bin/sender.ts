@@ -16,7 +16,7 @@ const flags = {
   waitMs: { type: "number", default: SENDER_DEFAULTS.waitMs, help: "time to wait for a receiver; 0 asks once" },
   timeoutMs: { type: "number", default: SENDER_DEFAULTS.timeoutMs, min: 1, help: "time for an answer" },
 } as const;
-const advice = { EACCES: "Try --broadcast", ETIMEDOUT: "Start the receiver first, or do not ask: --blind" };
+const advice = { EACCES: "Try --broadcast", EADDRNOTAVAIL: "Check --interface", ETIMEDOUT: "Start it, or use --blind" };
 const program = { name: "udp sender", summary: "Sends datagrams.", args: ["url"], flags, advice };
 
 await runProgram(program, async (values, [url]) => {

@@ -1,5 +1,6 @@
 import type { Socket } from "node:dgram";
 import { retry, type WaitOptions } from "@ipc/core/retry";
+import { whenAborted } from "@ipc/core/when-aborted";
 import { sendError } from "./socket.ts";
 
 /** Questions on their way to the other end of a connected socket, by number. */
@@ -58,12 +59,23 @@ export class Questions<Answer> {
 
 /** Asks until somebody answers. Networks that say nothing of a missing one are the rule: each try waits longer. */
 export async function askUntilAnswered<T>(ask: (limitMs: number) => Promise<T>, options: WaitOptions): Promise<T> {
+  const { signal } = options;
   let limitMs = FIRST_TRY_MS;
-  return await retry(() => {
-    const asked = ask(limitMs);
-    limitMs = Math.min(limitMs * 1.5, LONGEST_TRY_MS);
-    return asked;
-  }, options);
+  let forget = () => {};
+  // In the middle of a try as well: whoever gives up does not wait for an answer that may take two seconds.
+  const givenUp = new Promise<never>((_, reject) => {
+    if (signal) forget = whenAborted(signal, () => reject(signal.reason));
+  });
+  givenUp.catch(() => {});
+  try {
+    return await retry(() => {
+      const asked = ask(limitMs);
+      limitMs = Math.min(limitMs * 1.5, LONGEST_TRY_MS);
+      return Promise.race([asked, givenUp]);
+    }, options);
+  } finally {
+    forget();
+  }
 }
 
 interface Question<Answer> {

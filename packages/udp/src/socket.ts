@@ -44,6 +44,7 @@ export async function listenForDatagrams(
   let socket: Socket | undefined;
   try {
     const { address, family } = await lookup(host);
+    if (group !== undefined && !isMulticast(address)) throw Object.assign(new Error(), { code: "EINVAL" });
     // Several programs of one machine may be in one group, on one port.
     socket = openSocket(family, group !== undefined).on("message", onDatagram);
     // Bound to the group's own address, nothing else reaches the socket. Windows binds to none but its own.

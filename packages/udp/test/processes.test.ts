@@ -141,6 +141,11 @@ test("wrong flags and addresses get one line that says what to do, never a stack
       /^Cannot listen on .+: it is no address of this machine\. Try/,
     ],
     ["receiver", ["--port", "0", "--group", "127.0.0.1"], /^Cannot listen on udp:.+: it is no multicast group$/],
+    [
+      "sender",
+      ["udp://239.1.2.3:1", "--interface", "203.0.113.9"],
+      /^Cannot send to .+: there is no such interface\. Check --interface$/,
+    ],
     ["sender", ["5005"], /^Cannot use address '5005': it is no URL such as udp:\/\/127\.0\.0\.1:1234$/],
     ["sender", ["tcp://127.0.0.1:1"], /^Cannot use address/],
     [

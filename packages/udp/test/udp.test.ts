@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import test from "node:test";
 import { until } from "@ipc/core/testing";
 import { encodeDatagram, HEADER_BYTES, KIND, MAX_DATAGRAM_BYTES, parseHeader } from "../src/datagram.ts";
-import { openSender, startReceiver } from "../src/index.ts";
+import { connect, openSender, startReceiver } from "../src/index.ts";
 import { Statistics, StreamStatistics } from "../src/statistics.ts";
 import { createRandom, startRelay } from "./relay.ts";
 import { bytes, dial, freeUrl, receive, text } from "./support.ts";
@@ -111,6 +111,7 @@ test("multicast: what is no group or no interface is refused in one line", { tim
     code: "EINVAL",
     message: "Cannot listen on udp://127.0.0.1:0: it is no multicast group",
   });
+  await assert.rejects(startReceiver({ group: "203.0.113.9" }), { code: "EINVAL" });
   await assert.rejects(startReceiver({ group: "239.1.2.3", interface: "203.0.113.9" }), {
     code: "ENODEV",
     message: "Cannot listen on udp://239.1.2.3:0: there is no such interface, or no route to the group",
@@ -155,6 +156,24 @@ test("openSender() rejects for an address that is none, and when its signal abor
   const reason = new Error("changed my mind");
   const onEvent = () => controller.abort(reason);
   await assert.rejects(openSender(await freeUrl(), { signal: controller.signal, onEvent }), reason);
+});
+
+test("who waits for somebody that takes datagrams and never answers is let go at once by its signal", {
+  timeout,
+}, async (t) => {
+  const { url } = await receive(t, { mute: true });
+  for (const open of [openSender, connect]) {
+    const controller = new AbortController();
+    const opening = open(url, { signal: controller.signal, waitMs: 60_000, graceMs: 0 });
+    // By then a try takes longer than a second.
+    setTimeout(() => controller.abort(new Error("changed my mind")), 2_500);
+    const abortedAt = new Promise<number>((resolve) => {
+      controller.signal.addEventListener("abort", () => resolve(performance.now()));
+    });
+    await assert.rejects(opening, { message: "changed my mind" });
+    const ms = performance.now() - (await abortedAt);
+    assert.ok(ms < 300, `${open.name}: ${ms} ms`);
+  }
 });
 
 test("a sender that is closed sends nothing more, and close() may be called again", { timeout }, async (t) => {
