@@ -18,8 +18,7 @@ import { Replies } from "./replies.ts";
  * until then whoever sent it keeps it.
  *
  * @returns The peer, listening; the next one may come later, and go and come back.
- * @throws {Error} `EADDRINUSE` and its like, when it cannot listen; what the file system says of `logFile`, or that it
- *   is none of ours (`ERR_NO_DELIVERY_LOG`).
+ * @throws {Error} `EADDRINUSE` and its like, when it cannot listen; what `logFile` fails with, `ERR_NO_DELIVERY_LOG`.
  * @throws {TypeError} `ERR_INVALID_URL` for `next`.
  * @throws {RangeError} when a limit, a duration, the port or the name is out of range.
  */

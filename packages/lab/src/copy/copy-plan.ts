@@ -42,7 +42,7 @@ export async function planCopy(example: Example, root: string): Promise<Map<stri
 }
 
 /** What is installed, built or left behind by a tool: no part of a package. */
-const NOT_OURS = /^(?:node_modules|dist|coverage|\.ipc|\.git|\.DS_Store)$|\.(?:log|cpuprofile|tsbuildinfo)$/;
+const NOT_OURS = /^(?:node_modules|dist|coverage|data|\.ipc|\.git|\.DS_Store)$|\.(?:log|cpuprofile|tsbuildinfo)$/;
 
 async function readPackage(folder: string): Promise<Map<string, FileToWrite>> {
   const files = new Map<string, FileToWrite>();
