@@ -3,6 +3,7 @@ import { DEFAULT_WAIT_MS } from "@ipc/core/retry";
 import { tell } from "@ipc/core/tell";
 import { parseAddress } from "@ipc/core/url";
 import { whenAborted } from "@ipc/core/when-aborted";
+import { isDenial } from "./hello.ts";
 import { createLink, type LinkEvent } from "./link.ts";
 import { createOutbox, type Sender } from "./outbox.ts";
 import { checkLimits, PEER_DEFAULTS, type PeerOptions } from "./peer-options.ts";
@@ -13,7 +14,7 @@ import { checkLimits, PEER_DEFAULTS, type PeerOptions } from "./peer-options.ts"
  * @param url Such as `tcp://127.0.0.1:9903`.
  * @throws {TypeError} `ERR_INVALID_URL`.
  * @throws {RangeError} when a limit, a duration or the name is out of range.
- * @throws {Error} `ECONNREFUSED` and its like, when nobody is there within `waitMs`.
+ * @throws {Error} `ECONNREFUSED` and its like, when nobody is there within `waitMs`; `ERR_WRONG_TOKEN` at once.
  */
 export async function connect(url: string, options: ClientOptions = {}): Promise<Client> {
   const { name = CLIENT_DEFAULTS.name, waitMs = CLIENT_DEFAULTS.waitMs, signal, onEvent, ...others } = options;
@@ -23,7 +24,7 @@ export async function connect(url: string, options: ClientOptions = {}): Promise
   signal?.throwIfAborted();
 
   let onFirst: ((event: LinkEvent) => void) | undefined;
-  const link = createLink(url, limits.heartbeatMs, (event) => {
+  const link = createLink(url, limits, (event) => {
     tell(onEvent, event);
     onFirst?.(event);
   });
@@ -44,7 +45,7 @@ export async function connect(url: string, options: ClientOptions = {}): Promise
       if (event.type === "connected") resolve();
       if (event.type !== "waiting") return;
       failure = event.error;
-      if (waitMs === 0) giveUp();
+      if (waitMs === 0 || isDenial(failure)) giveUp();
     };
   });
   const timer = waitMs > 0 ? setTimeout(giveUp, waitMs) : undefined;
@@ -63,7 +64,8 @@ export async function connect(url: string, options: ClientOptions = {}): Promise
 }
 
 /** Options of {@link connect}; those it shares with a peer mean the same. */
-export interface ClientOptions extends Pick<PeerOptions, "maxFrameBytes" | "windowBytes" | "heartbeatMs" | "graceMs"> {
+export interface ClientOptions
+  extends Pick<PeerOptions, "token" | "maxFrameBytes" | "windowBytes" | "heartbeatMs" | "graceMs"> {
   /** The origin of what it sends. @default {"client"} */
   name?: string | undefined;
   /** How long to wait for a peer that is not there yet, in ms; 0 tries once. @default {10_000} */

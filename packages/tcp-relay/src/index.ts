@@ -6,5 +6,5 @@ export type { SendOptions } from "./outbox.ts";
 export { startPeer } from "./peer.ts";
 export { createPeerLog, type PeerEvent } from "./peer-events.ts";
 export { type Deliver, PEER_DEFAULTS, type Peer, type PeerOptions } from "./peer-options.ts";
+export { PEER_FLAGS, readNext, sendJson } from "./program.ts";
 export { MAX_HOPS, type Message } from "./protocol.ts";
-export { sendJson } from "./send-json.ts";

@@ -8,6 +8,8 @@ import { parseAddress } from "@ipc/core/url";
 import { whenAborted } from "@ipc/core/when-aborted";
 import { createFrameWriter, type FrameWriter } from "@ipc/core/write-frames";
 import { keepAlive } from "./heartbeat.ts";
+import { checkDenial, encodeHello, isDenial } from "./hello.ts";
+import type { Limits } from "./peer-options.ts";
 import { HEARTBEAT, type Message, parseReply } from "./protocol.ts";
 
 /** A message for the next peer, and whom to tell what became of it. */
@@ -25,8 +27,8 @@ export interface Parcel {
 /** What a link tells. */
 export type LinkEvent =
   /**
-   * Nobody is there, or nobody who speaks as a peer does, or a promised `next` came to nothing (`url` may be empty).
-   * Said once, and not while nothing is to be sent again.
+   * Nobody is there, or nobody who speaks as a peer does, or the token is wrong. Said once, and not while nothing is to
+   * be sent again. When a promised `next` came to nothing (`url` may be empty), only once something is to be sent.
    */
   | { type: "waiting"; url: string; error: Error }
   /** @property wasWaitedFor Whether "waiting" was told before. */
@@ -50,7 +52,7 @@ export interface Link {
 /** @param next Where the next peer listens; a promise where that is not known yet. */
 export function createLink(
   next: string | Promise<string>,
-  heartbeatMs: number,
+  { heartbeatMs, token }: Pick<Limits, "heartbeatMs" | "token">,
   onEvent: ((event: LinkEvent) => void) | undefined,
 ): Link {
   const closing = new AbortController();
@@ -75,27 +77,36 @@ export function createLink(
   }
 
   async function run() {
+    await findNext();
+    while (!signal.aborted) {
+      lose(await talk().catch((reason: Error) => reason));
+      // By chance, so that those who lost the same peer do not all come back at the same moment.
+      await sleep(Math.random() * pauseMs, undefined, { signal }).catch(() => {});
+      pauseMs = Math.min(2 * pauseMs, LONGEST_PAUSE_MS);
+    }
+  }
+
+  async function findNext() {
     const closed = new Promise<string>((resolve) => whenAborted(signal, () => resolve("")));
     try {
       url = (await Promise.race([next, closed])).trim();
       if (!signal.aborted) parseAddress(url, "tcp");
     } catch (error) {
-      // To try again would not help: it says so, and messages stay with who sent them.
+      // To try again would not help: messages stay with who sent them, and are told so.
       failure = error as Error;
-      sayWaiting();
+      if (parcels.size > 0) sayWaiting();
       await closed;
     }
-    while (!signal.aborted) {
-      const error = await talk().catch((reason: Error) => reason);
-      if (signal.aborted) return;
-      failure = error;
-      if (open) tell(onEvent, { type: "disconnected", url, error, unanswered: parcels.size });
-      else sayWaiting();
-      open = undefined;
-      // By chance, so that those who lost the same peer do not all come back at the same moment.
-      await sleep(Math.random() * pauseMs, undefined, { signal }).catch(() => {});
-      pauseMs = Math.min(2 * pauseMs, LONGEST_PAUSE_MS);
-    }
+  }
+
+  function lose(error: Error) {
+    if (signal.aborted) return;
+    // Who waits for anybody learns that somebody is there and wants a token.
+    if (isDenial(error) && !isDenial(failure)) hasToldWaiting = false;
+    failure = error;
+    if (open) tell(onEvent, { type: "disconnected", url, error, unanswered: parcels.size });
+    else sayWaiting();
+    open = undefined;
   }
 
   /** One connection, from its beginning to its end. */
@@ -103,11 +114,15 @@ export function createLink(
     const socket = await connectTcp(url, { waitMs: 0, signal });
     // Messages have been measured when they came to be.
     const writer = createFrameWriter(socket, lengthFraming, { maxFrameBytes: 0xffff_ffff });
+    if (token !== undefined) writer.write(encodeHello(token));
     keepAlive(socket, writer, heartbeatMs, false);
     try {
       for await (const frames of readFrames(socket, lengthFraming.createDecoder(), { signal })) {
         // Only who says that it is a peer is sent messages.
-        if (!open) begin(socket, writer);
+        if (!open) {
+          checkDenial(frames[0], url);
+          begin(socket, writer);
+        }
         for (const frame of frames) settle(frame);
       }
       return new Error("the peer closed the connection");

@@ -1,6 +1,8 @@
 import { checkDurations } from "@ipc/core/durations";
 import { DEFAULT_MAX_FRAME_BYTES, lengthFraming } from "@ipc/core/framing";
 import { TCP_SERVER_DEFAULTS, type TcpServer, type TcpServerOptions } from "@ipc/core/tcp-server";
+import { checkOpen, type TokenOptions } from "@ipc/core/token";
+import { parseAddress } from "@ipc/core/url";
 import type { Sender } from "./outbox.ts";
 import type { PeerEvent } from "./peer-events.ts";
 import { checkWord, MAX_HOPS, type Message } from "./protocol.ts";
@@ -13,12 +15,12 @@ import { checkWord, MAX_HOPS, type Message } from "./protocol.ts";
 export type Deliver = (message: Message) => void | Promise<void>;
 
 /** Options of {@link startPeer}. */
-export interface PeerOptions extends Omit<TcpServerOptions, "onEvent"> {
+export interface PeerOptions extends TokenOptions, Omit<TcpServerOptions, "onEvent"> {
   /** By which others know whose a message is: 1 to 64 letters, digits, `.`, `_`, `:` and `-`. @default {"a"} */
   name?: string | undefined;
   /**
-   * Where the next peer listens; a promise where that is not known yet. One that rejects, or resolves with no address,
-   * is told as "waiting", for ever. Without it, all messages end here.
+   * Where the next peer listens; a promise where that is not known yet. When it rejects, or resolves with no address,
+   * messages wait for ever, which is told as "waiting". Without it, all messages end here. It is shown our `token`.
    */
   next?: string | Promise<string> | undefined;
   /** What takes a message that ends here. @default {() => {}} */
@@ -61,12 +63,16 @@ export type Limits = ReturnType<typeof checkLimits>;
 /**
  * Fills in what was left out.
  *
- * @throws {RangeError} for what makes no sense: now, not when the first message comes.
+ * @throws {RangeError | TypeError} for what makes no sense: now, not when the first message comes.
+ * @throws {Error} `ERR_NO_TOKEN`.
  */
 export function checkLimits(options: PeerOptions) {
   const { name = PEER_DEFAULTS.name, maxIds = PEER_DEFAULTS.maxIds } = options;
   const { maxFrameBytes = PEER_DEFAULTS.maxFrameBytes, windowBytes = PEER_DEFAULTS.windowBytes } = options;
   const { heartbeatMs = PEER_DEFAULTS.heartbeatMs, graceMs = PEER_DEFAULTS.graceMs } = options;
+  const { host = PEER_DEFAULTS.host, next, token } = options;
+  checkOpen(host, options);
+  if (typeof next === "string") parseAddress(next, "tcp");
   checkWord("name", name);
   checkDurations({ heartbeatMs, graceMs });
   lengthFraming.createDecoder({ maxFrameBytes });
@@ -74,7 +80,7 @@ export function checkLimits(options: PeerOptions) {
     if (value >= 1 && value <= Number.MAX_SAFE_INTEGER / MAX_HOPS) continue;
     throw new RangeError(`Cannot use ${what}: current value is ${value}, the least is 1`);
   }
-  return { name, maxIds, maxFrameBytes, windowBytes, heartbeatMs, graceMs };
+  return { name, token, maxIds, maxFrameBytes, windowBytes, heartbeatMs, graceMs };
 }
 
 /** A server and a client with a queue between them. Without a `next`, `send()` rejects with `ENOTCONN`. */

@@ -3,8 +3,8 @@ import { lengthFraming } from "@ipc/core/framing";
 import { readFrames } from "@ipc/core/read-frames";
 import { startTcpServer } from "@ipc/core/tcp-server";
 import { tell } from "@ipc/core/tell";
-import { parseAddress } from "@ipc/core/url";
 import { Delivered, openDeliveryLog } from "./delivered.ts";
+import { admitting, isHello } from "./hello.ts";
 import { type Held, Holding } from "./holding.ts";
 import { createLink, type Link } from "./link.ts";
 import { createOutbox } from "./outbox.ts";
@@ -18,15 +18,14 @@ import { Replies } from "./replies.ts";
  * until then whoever sent it keeps it.
  *
  * @returns The peer, listening; the next one may come later, and go and come back.
- * @throws {Error} `EADDRINUSE` and its like, when it cannot listen; what `logFile` fails with, `ERR_NO_DELIVERY_LOG`.
+ * @throws {Error} `EADDRINUSE` and its like; `ERR_NO_TOKEN`; what `logFile` fails with, `ERR_NO_DELIVERY_LOG`.
  * @throws {TypeError} `ERR_INVALID_URL` for `next`.
  * @throws {RangeError} when a limit, a duration, the port or the name is out of range.
  */
 export async function startPeer(options: PeerOptions = {}): Promise<Peer> {
   const { next, logFile, onMessage, onEvent } = options;
   const limits = checkLimits(options);
-  const { name, maxFrameBytes, heartbeatMs, graceMs } = limits;
-  if (typeof next === "string") parseAddress(next, "tcp");
+  const { name, token, maxFrameBytes, heartbeatMs, graceMs } = limits;
   const delivered = new Delivered(limits.maxIds);
   const holding = new Holding(MAX_HOPS * limits.windowBytes, delivered);
   const log = logFile === undefined ? undefined : await openDeliveryLog(logFile, delivered);
@@ -47,7 +46,7 @@ export async function startPeer(options: PeerOptions = {}): Promise<Peer> {
   }
 
   function take(frame: Uint8Array, replies: Replies) {
-    if (frame.length === HEARTBEAT.length) return;
+    if (frame.length === HEARTBEAT.length || isHello(frame)) return;
     const number = replies.next();
     try {
       const envelope = readEnvelope(frame);
@@ -96,11 +95,12 @@ export async function startPeer(options: PeerOptions = {}): Promise<Peer> {
   }
 
   // Twice half the grace: first our own messages come home, then what we took from others is answered.
-  const server = await startTcpServer({ ...options, graceMs: graceMs / 2 }, serve).catch(async (error) => {
+  const serverOptions = { ...options, graceMs: graceMs / 2 };
+  const server = await startTcpServer(serverOptions, admitting(token, serve)).catch(async (error) => {
     await log?.close();
     throw error;
   });
-  const link = next === undefined ? undefined : createLink(next, heartbeatMs, onEvent);
+  const link = next === undefined ? undefined : createLink(next, limits, onEvent);
   const outbox = link && createOutbox(link, limits, onEvent);
 
   let closing: Promise<void> | undefined;

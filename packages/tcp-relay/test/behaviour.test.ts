@@ -7,7 +7,7 @@ import { residentMib, until } from "@ipc/core/testing";
 import { connect, startPeer } from "../src/index.ts";
 import { bin, dial, frame, freeUrl, message, portOf, pushUntilStuck, range, serve, startLine } from "./support.ts";
 
-const timeout = 30_000;
+const timeout = 60_000;
 
 test("messages are cut or glued on the way", { timeout }, async (t) => {
   const { url, received } = await serve(t);

@@ -15,7 +15,7 @@ import {
   startRing,
 } from "./support.ts";
 
-const timeout = 20_000;
+const timeout = 60_000;
 
 test("answers to what was not sent, twice the same, and what is no answer: cut off, sent again elsewhere", {
   timeout,

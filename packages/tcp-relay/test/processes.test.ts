@@ -2,10 +2,11 @@ import assert from "node:assert/strict";
 import test from "node:test";
 import { startProgram } from "@ipc/core/child";
 import { until } from "@ipc/core/testing";
-import { connect } from "../src/index.ts";
+import { connect, PEER_DEFAULTS, PEER_FLAGS } from "../src/index.ts";
 import { bin, dial, frame, freeUrl, impostor, message, portOf, serve } from "./support.ts";
 
-const timeout = 20_000;
+const timeout = 60_000;
+const TOKEN = "correct-horse-battery";
 
 test("start shows what passed between two processes and ends with 0", { timeout }, async (t) => {
   const start = startProgram(bin("start"), ["--once"]);
@@ -113,8 +114,17 @@ test("wrong flags and addresses get one line that says what to do, never a stack
     [["--prot", "1"], /^Unknown option '--prot'\. Try --help$/],
     [["--port", "many"], /^Cannot use --port many: it takes a whole number from 0 to 65535\. Try --help$/],
     [["--next", "9904"], /^Cannot use address '9904': it is no URL such as tcp:\/\/127\.0\.0\.1:1234$/],
+    [["--max-ids", "0"], /^Cannot use --max-ids 0: it takes a whole number of at least 1\. Try --help$/],
+    [["--max-connections", "none"], /^Cannot use --max-connections none: it takes a whole number of at least 1\. Try/],
+    [
+      ["--host", "0.0.0.0", "--port", "0"],
+      /^Cannot listen on 0\.0\.0\.0 without a token: anybody .+ could call\. Name one with --token, or let/,
+    ],
     [["--name", "two words"], /^Cannot use name 'two words': it takes 1 to 64 letters/],
-    [["--host", "203.0.113.1", "--port", "0"], /^Cannot listen on .+: it is no address of this machine\. Try/],
+    [
+      ["--host", "203.0.113.1", "--port", "0", "--insecure"],
+      /^Cannot listen on .+: it is no address of this machine\. Try/,
+    ],
     [
       ["--port", "0", "--next", "tcp://127.0.0.1:1", "--send", "{three"],
       /^Cannot send '\{three': it is no JSON\. Try --help$/,
@@ -129,6 +139,65 @@ test("wrong flags and addresses get one line that says what to do, never a stack
     assert.equal(child.errors.length, 1, child.errors.join("\n"));
     assert.match(child.errors[0] ?? "", line);
   }
+});
+
+test("--next - takes its address from stdin; without one, or with a wrong one: one line, exit code 1", {
+  timeout,
+}, async (t) => {
+  const { url, received } = await serve(t);
+  const fromStdin = (line: string) => {
+    const child = startProgram(bin("peer"), ["--port", "0", "--next", "-", "--send", "1", "--once"]);
+    t.after(() => child.stop("SIGKILL"));
+    child.stdin.end(line);
+    return child;
+  };
+  assert.deepEqual(await fromStdin(`${url}\n`).exited, { code: 0, signal: null });
+  assert.equal(received.length, 1);
+  for (const line of ["", "\n", "9904\n", "http://127.0.0.1:9904\n"]) {
+    const child = fromStdin(line);
+    assert.deepEqual(await child.exited, { code: 1, signal: null });
+    assert.equal(child.output.length, 1, child.output.join("\n"));
+    assert.deepEqual(child.errors, [`Cannot use address '${line.trim()}': it is no URL such as tcp://127.0.0.1:1234`]);
+  }
+});
+
+test("open to a network: the token lets in, nothing else does; --insecure warns", { timeout }, async (t) => {
+  const start = (...args: string[]) => {
+    const child = startProgram(bin("peer"), ["--port", "0", ...args]);
+    t.after(() => child.stop("SIGKILL"));
+    return child;
+  };
+  const end = start("--host", "0.0.0.0", "--token", TOKEN, "--name", "end");
+  const url = (await end.ready).replace("0.0.0.0", "127.0.0.1");
+  await end.waitForLine(/^from other machines: /);
+  const stranger = start("--next", url, "--send", "1");
+  await stranger.waitForLine(/^waiting for \S+: it wants a token$/);
+  await end.waitForLine(/ dropped: Cannot let caller in: wrong token$/);
+  const known = start("--next", url, "--send", "2", "--once", "--token", TOKEN);
+  assert.deepEqual(await known.exited, { code: 0, signal: null });
+  await end.waitForLine(/^received {2}2 from a, 1 hops$/);
+  assert.ok(!end.output.includes("received  1 from a, 1 hops"));
+  await start("--host", "0.0.0.0", "--insecure").waitForLine(/^insecure: whoever reaches this machine may send$/);
+});
+
+test("every option of a peer is a flag, and works: one connection at once, two ids remembered", {
+  timeout,
+}, async (t) => {
+  const names = Object.keys(PEER_DEFAULTS);
+  assert.deepEqual(
+    names.filter((name) => !(name in PEER_FLAGS)),
+    [],
+  );
+  const peer = startProgram(bin("peer"), ["--port", "0", "--max-connections", "1", "--max-ids", "1"]);
+  t.after(() => peer.stop("SIGKILL"));
+  const url = await peer.ready;
+  const client = await connect(url);
+  t.after(() => client.close());
+  await assert.rejects(connect(url, { waitMs: 0 }));
+  await peer.waitForLine(/refused: 1 connections are open, which is the limit$/);
+  for (const id of ["1", "2", "3", "1"]) await client.send(id, { id });
+  await peer.waitForLine(/^received {2}"3"/);
+  assert.equal(peer.output.filter((line) => line.startsWith('received  "1"')).length, 2);
 });
 
 test("--help of every program fits 80 columns and names every flag", { timeout }, async (t) => {

@@ -1,8 +1,11 @@
 import assert from "node:assert/strict";
 import { appendFile, readFile, writeFile } from "node:fs/promises";
+import { connect as connectSocket } from "node:net";
 import { join } from "node:path";
+import { text } from "node:stream/consumers";
 import test from "node:test";
 import { signalled, until } from "@ipc/core/testing";
+import { parseAddress } from "@ipc/core/url";
 import { type Client, connect, MAX_HOPS, type Peer, startPeer } from "../src/index.ts";
 import {
   dial,
@@ -20,7 +23,8 @@ import {
   temporaryFolder,
 } from "./support.ts";
 
-const timeout = 20_000;
+const timeout = 60_000;
+const TOKEN = "correct-horse-battery";
 
 test("a message goes from b to a and back to b, after exactly two hops, and no further", { timeout }, async (t) => {
   const [a, b] = await startRing(t, ["a", "b"]);
@@ -507,6 +511,73 @@ test("a peer without a next one cannot send", { timeout }, async (t) => {
   });
 });
 
+test("startPeer() is not opened to a network without a token, unless insecure", { timeout }, async (t) => {
+  await assert.rejects(startPeer({ host: "0.0.0.0" }), { code: "ERR_NO_TOKEN" });
+  for (const options of [{ token: TOKEN }, { insecure: true }]) {
+    const { url } = await serve(t, { host: "0.0.0.0", ...options });
+    assert.match(url, /^tcp:\/\/0\.0\.0\.0:/);
+  }
+});
+
+test("with a token: who shows it is let in, all along the line", { timeout }, async (t) => {
+  const { final, client } = await startLine(t, {
+    final: { token: TOKEN },
+    relay: { token: TOKEN },
+    client: { token: TOKEN },
+  });
+  await client.send("one");
+  assert.deepEqual(
+    final.received.map(({ body }) => body),
+    ["one"],
+  );
+});
+
+test("with a token: who does not show it is told so, and nothing of it is taken", { timeout }, async (t) => {
+  const { url, received, events, told } = await serve(t, { token: TOKEN });
+  const starts = [frame(message("1")), frame({ token: `${TOKEN}x` }), frame("[]"), HELLO, Buffer.from("GET / HTTP")];
+  for (const start of [...starts, new Uint8Array(100_000)]) {
+    const socket = connectSocket(parseAddress(url, "tcp"));
+    socket.on("error", () => {}).write(Buffer.concat([start, frame({ token: TOKEN }), frame(message("2"))]));
+    assert.equal(await text(socket), '\0\0\0\x18{"denied":"wrong token"}');
+  }
+  assert.equal((await told("dropped")).error.message, "Cannot let caller in: wrong token");
+  for (const token of [undefined, `${TOKEN}x`]) {
+    const error = { code: "ERR_WRONG_TOKEN", message: `Cannot connect to ${url}: it wants a token` };
+    await assert.rejects(connect(url, { token }), error);
+  }
+  const relay = await serve(t, { next: url });
+  assert.match((await relay.told("waiting")).error.message, /it wants a token$/);
+  assert.deepEqual(received, []);
+  assert.ok(events.every(({ type }) => type === "connected" || type === "dropped"));
+});
+
+test("who waits for a peer that turns out to want a token does not wait on", { timeout }, async (t) => {
+  const url = await freeUrl();
+  const events: string[] = [];
+  const waiting = signalled<void>();
+  const refused = assert.rejects(
+    connect(url, {
+      onEvent({ type }) {
+        events.push(type);
+        waiting.resolve();
+      },
+    }),
+    { code: "ERR_WRONG_TOKEN" },
+  );
+  await waiting.promise;
+  await serve(t, { port: portOf(url), token: TOKEN });
+  await refused;
+  assert.deepEqual(events, ["waiting", "waiting"]);
+});
+
+test("a token that nobody wants is ignored", { timeout }, async (t) => {
+  const { url, received } = await serve(t);
+  const client = await connect(url, { token: TOKEN });
+  t.after(() => client.close());
+  await client.send("one");
+  assert.equal(received.length, 1);
+});
+
 test("startPeer() rejects when the port is taken, and names, addresses and limits that make no sense", {
   timeout,
 }, async (t) => {
@@ -517,7 +588,9 @@ test("startPeer() rejects when the port is taken, and names, addresses and limit
   await assert.rejects(startPeer({ maxFrameBytes: 0 }), RangeError);
   await assert.rejects(startPeer({ windowBytes: 0 }), RangeError);
   await assert.rejects(startPeer({ maxIds: 0 }), RangeError);
-  await assert.rejects(startPeer({ host: "" }), TypeError);
+  await assert.rejects(startPeer({ token: "short" }), RangeError);
+  await assert.rejects(connect(url, { token: "short" }), RangeError);
+  await assert.rejects(startPeer({ host: "", insecure: true }), TypeError);
   for (const ms of [Number.NaN, -1, 1.5, 3e9]) {
     await assert.rejects(startPeer({ heartbeatMs: ms }), RangeError);
     await assert.rejects(startPeer({ graceMs: ms }), RangeError);
