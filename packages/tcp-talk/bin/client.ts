@@ -1,17 +1,17 @@
 import { PORTS } from "@ipc/core/ports";
 import { closeOnSignal, runProgram } from "@ipc/core/process";
 import { warn } from "@ipc/core/terminal";
-import { type ClientEvent, connect, CLIENT_DEFAULTS as defaults, describeClientEvent, openSeat } from "../src/index.ts";
+import { TOKEN_ADVICE } from "@ipc/core/token";
+import { CLIENT_DEFAULTS, type ClientEvent, connect, describeClientEvent, openSeat, TALK_FLAGS } from "../src/index.ts";
 
 const flags = {
-  maxFrameBytes: { type: "number", default: defaults.maxFrameBytes, min: 4, help: "longest line" },
-  keepAliveMs: { type: "number", default: defaults.keepAliveMs, help: "silence until a lost machine is noticed" },
-  stallTimeoutMs: { type: "number", default: defaults.stallTimeoutMs, help: "time to take what waits" },
-  graceMs: { type: "number", default: defaults.graceMs, help: "time to finish when told to stop" },
-  waitMs: { type: "number", default: defaults.waitMs, help: "time to wait for a server; 0 fails at once" },
+  ...TALK_FLAGS,
+  token: { type: "text", help: "what the listener wants to hear first" },
+  waitMs: { type: "number", default: CLIENT_DEFAULTS.waitMs, help: "time to wait for a server; 0 fails at once" },
 } as const;
 const summary = "Calls somebody and talks, line by line; 'bye' ends it for both.";
-const advice = { ECONNRESET: "Call again", ETIMEDOUT: "Call again", ERR_FRAME_TOO_LARGE: "Raise --max-frame-bytes" };
+const again = { ECONNRESET: "Call again", ETIMEDOUT: "Call again" };
+const advice = { ...TOKEN_ADVICE, ...again, ERR_FRAME_TOO_LARGE: "Raise --max-frame-bytes" };
 
 await runProgram({ name: "tcp-talk client", summary, args: ["url"], flags, advice }, async (values, [url]) => {
   let show = warn;

@@ -2,6 +2,7 @@ import { checkDurations } from "@ipc/core/durations";
 import { DEFAULT_WAIT_MS } from "@ipc/core/retry";
 import { connectTcp } from "@ipc/core/sockets";
 import { tell } from "@ipc/core/tell";
+import { checkToken } from "@ipc/core/token";
 import { describeNews, type News } from "./hear.ts";
 import { readLimits, TALK_DEFAULTS, type TalkOptions } from "./limits.ts";
 import { createTalk, type Talk } from "./talk.ts";
@@ -10,6 +11,8 @@ import { createTalk, type Talk } from "./talk.ts";
 export interface ClientOptions extends TalkOptions {
   /** How long to wait for a server that is not there yet, in ms; 0 tries once, for at most 3 s. @default {10_000} */
   waitMs?: number | undefined;
+  /** What a listener that is open to a network wants to hear first; one that wants none takes it as a line. */
+  token?: string | undefined;
   /** Ends the waiting in `connect()`. */
   signal?: AbortSignal | undefined;
   /** What happens, for a log. Its result is ignored; what it throws is shown as a warning. */
@@ -28,20 +31,22 @@ export type ClientEvent =
 export const CLIENT_DEFAULTS = { ...TALK_DEFAULTS, waitMs: DEFAULT_WAIT_MS } as const;
 
 /**
- * Calls somebody who listens; waits for one who is not there yet. That a talk is on there already is told by the first
- * loop over the lines: `EBUSY`. A talk that broke is over: call again.
+ * Calls somebody who listens; waits for one who is not there yet. That a talk is on there already, or the token is
+ * wrong, is told by the first loop over the lines: `EBUSY`, `ERR_WRONG_TOKEN`. A talk that broke is over: call again.
  *
  * @param url Such as `tcp://127.0.0.1:5000`.
  * @throws {TypeError} `ERR_INVALID_URL`.
- * @throws {RangeError} when a limit or a duration is out of range.
+ * @throws {RangeError} when a limit or a duration is out of range, or the token is none.
  * @throws {Error} `ECONNREFUSED` and its like, when nobody is there within `waitMs`.
  */
 export async function connect(url: string, options: ClientOptions = {}): Promise<Talk> {
-  const { waitMs = CLIENT_DEFAULTS.waitMs, signal, onEvent } = options;
+  const { waitMs = CLIENT_DEFAULTS.waitMs, token, signal, onEvent } = options;
   const limits = readLimits(options);
   checkDurations({ waitMs });
+  checkToken(token);
   const onWaiting = (error: Error) => tell(onEvent, { type: "waiting", url, error });
   const socket = await connectTcp(url, { waitMs, signal, onWaiting });
+  if (token !== undefined) socket.write(`${token}\n`);
   const talk = createTalk(socket, { ...limits, url, isCaller: true }, (type) => tell(onEvent, { type, url }));
   tell(onEvent, { type: "connected", url });
   return talk;

@@ -2,14 +2,14 @@ import { isUtf8 } from "node:buffer";
 import type { Socket } from "node:net";
 import { endSocket } from "@ipc/core/sockets";
 import { talkError } from "./errors.ts";
-import { BUSY, BYE, parseLine, readLines } from "./protocol.ts";
+import { BUSY, BYE, parseLine, readLines, WRONG_TOKEN } from "./protocol.ts";
 
 /** What bounds the hearing, and whom one hears. */
 export interface HearOptions {
   /** Where the other side is, for errors. */
   url: string;
   maxFrameBytes: number;
-  /** Only who has called can be told that a talk is on. */
+  /** Only who has called can be told that a talk is on, or that the token is wrong. */
   isCaller: boolean;
 }
 
@@ -19,7 +19,8 @@ export interface HearOptions {
  * @param onGarbled Called for the first line that is no UTF-8.
  * @returns How they ended: with its bye, or without.
  * @throws {FrameError} `ERR_FRAME_TOO_LARGE`, after the lines before it.
- * @throws {Error} `EPROTO`, `EBUSY`; what the socket failed with. The other side has been told where that helps.
+ * @throws {Error} `EPROTO`, `EBUSY`, `ERR_WRONG_TOKEN`; what the socket failed with. The other side has been told where
+ *   that helps.
  */
 export async function* hearLines(
   socket: Socket,
@@ -27,7 +28,7 @@ export async function* hearLines(
   onGarbled: () => void,
 ): AsyncGenerator<string, "bye" | "left", undefined> {
   let count = 0;
-  let isBusy = false;
+  let refusal: Error | undefined;
   let isGarbled = false;
   try {
     for await (const bytes of readLines(socket, maxFrameBytes)) {
@@ -39,15 +40,21 @@ export async function* hearLines(
         isGarbled = true;
         onGarbled();
       }
-      isBusy = isCaller && count === 1 && line === BUSY;
+      refusal = isCaller && count === 1 ? refusalOf(url, line) : undefined;
       yield line;
     }
-    if (isBusy) throw talkError(url, "EBUSY", "a talk is on there, try again later");
+    if (refusal) throw refusal;
     return "left";
   } catch (error) {
     refuse(socket, error as Error, isCaller);
     throw error;
   }
+}
+
+/** What it means when this is all that is said to a caller. */
+function refusalOf(url: string, line: string): Error | undefined {
+  if (line === BUSY) return talkError(url, "EBUSY", "a talk is on there, try again later");
+  return line === WRONG_TOKEN ? talkError(url, "ERR_WRONG_TOKEN", "it wants a token") : undefined;
 }
 
 /** What else they send is discarded, so that they get to read why. */

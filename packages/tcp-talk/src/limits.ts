@@ -7,8 +7,8 @@ export interface TalkOptions {
   /** The longest line in bytes, in and out; at least 4. @default {1_048_576} */
   maxFrameBytes?: number | undefined;
   /**
-   * A machine that is gone is noticed when nothing is on its way for so long and 10 s more, in ms; 0 never, else at least
-   * 1,000.
+   * A machine that is gone is noticed when nothing is on its way for so long and 10 s more, in ms; 0 never, else at
+   * least 1,000.
    * @default {15_000}
    */
   keepAliveMs?: number | undefined;
@@ -28,6 +28,14 @@ export const TALK_DEFAULTS = {
   stallTimeoutMs: 60_000,
   graceMs: 3_000,
 } as const satisfies TalkLimits;
+
+/** {@link TalkOptions} as flags of a program. */
+export const TALK_FLAGS = {
+  maxFrameBytes: { type: "number", default: TALK_DEFAULTS.maxFrameBytes, min: 4, help: "longest line" },
+  keepAliveMs: { type: "number", default: TALK_DEFAULTS.keepAliveMs, help: "silence until a lost machine is noticed" },
+  stallTimeoutMs: { type: "number", default: TALK_DEFAULTS.stallTimeoutMs, help: "time to take what waits" },
+  graceMs: { type: "number", default: TALK_DEFAULTS.graceMs, help: "time to finish when told to stop" },
+} as const;
 
 /** Options with the defaults filled in. @throws {RangeError} for one that makes no sense. */
 export function readLimits(options: TalkOptions): TalkLimits {

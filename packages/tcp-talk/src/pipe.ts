@@ -6,8 +6,8 @@ import type { Talk } from "./talk.ts";
 /**
  * A seat without a person: lines out of a pipe or a file, lines into one.
  *
- * Its end says no more and goes on hearing until the other side ends, too. Nothing is read while there is nobody to say it
- * to. An input that has ended before a talk only listens in it.
+ * Its end says no more and goes on hearing until the other side ends, too. Nothing is read while there is nobody to say
+ * it to. An input that has ended before a talk only listens in it.
  */
 export function openPipe({ input, output, log, maxFrameBytes }: SeatOptions): Seat {
   let talk: Talk | undefined;

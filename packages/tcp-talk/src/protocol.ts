@@ -9,6 +9,9 @@ export const BYE = "bye";
 /** What a caller is told, and then let go, while a talk is on. */
 export const BUSY = "busy";
 
+/** What a caller is told, and then let go, whose first line was not the token that the listener wants. */
+export const WRONG_TOKEN = "wrong token";
+
 /**
  * The lines of a stream, which stays open when the loop is left. A last line without a newline (`printf bye | nc`) is a
  * line as well.
@@ -29,8 +32,8 @@ const CARRIAGE_RETURN = 0x0d;
 
 /**
  * A line as text. A carriage return at its end belongs to the newline (telnet, `nc -C`). Of a line that is no UTF-8 the
- * bytes above 0x7f are written out as `\xff`, so that nothing is lost and nothing stops the talk. Control characters stay
- * as they came.
+ * bytes above 0x7f are written out as `\xff`, so that nothing is lost and nothing stops the talk. Control characters
+ * stay as they came.
  */
 export function parseLine(bytes: Uint8Array): string {
   const length = bytes.at(-1) === CARRIAGE_RETURN ? bytes.length - 1 : bytes.length;

@@ -19,8 +19,8 @@ export interface Talk extends AsyncIterable<string, undefined, undefined> {
   /** Resolves when the connection is closed, with what broke it, if anything did. */
   readonly closed: Promise<Error | undefined>;
   /**
-   * Says a line; an empty one is a line as well. `bye` ends the talk and resolves when that is done; any other resolves when
-   * more may be said: who waits for it holds at most 256 KiB and a line, however slowly the other side reads.
+   * Says a line; an empty one is a line as well. `bye` ends the talk and resolves when that is done; any other resolves
+   * when more may be said: who waits for it holds at most 256 KiB and a line, however slowly the other side reads.
    * @throws {FrameError} `ERR_FRAME_TOO_LARGE`, `ERR_FRAME_DELIMITER` (a newline in it): not sent, the talk goes on.
    * @throws {Error} `EPIPE` the talk is over; `ECONNRESET`, `ETIMEDOUT` the connection broke.
    */
@@ -30,10 +30,10 @@ export interface Talk extends AsyncIterable<string, undefined, undefined> {
   /** Says bye and closes the connection, within `graceMs`; what is on its way still comes. May be called again. */
   close(): Promise<void>;
   /**
-   * What the other side says, line by line, until it says bye or leaves, or `close()` is done; one loop at a time. A loop
-   * that takes its time slows the other side down. It is text as it came: escape it before it gets to a terminal.
+   * What the other side says, line by line, until it says bye or leaves, or `close()` is done; one loop at a time. A
+   * loop that takes its time slows the other side down. It is text as it came: escape it before it gets to a terminal.
    * @throws {FrameError} `ERR_FRAME_TOO_LARGE`, after the lines before it.
-   * @throws {Error} `EBUSY` a talk is on there; `EPROTO` it speaks HTTP; `ECONNRESET`, `ETIMEDOUT` the connection broke.
+   * @throws {Error} `EBUSY`, `ERR_WRONG_TOKEN` not let in; `EPROTO` it speaks HTTP; `ECONNRESET`, `ETIMEDOUT` it broke.
    */
   [Symbol.asyncIterator](): AsyncIterator<string, undefined, undefined>;
   [Symbol.asyncDispose](): Promise<void>;
@@ -42,7 +42,7 @@ export interface Talk extends AsyncIterable<string, undefined, undefined> {
 /**
  * Speaks and hears lines over a connected socket.
  *
- * @param onNews Called when the other side leaves without bye before we have ended, and when it first sends what is no UTF-8.
+ * @param onNews Called when the other side leaves without bye before we have ended, and when it first sends no UTF-8.
  */
 export function createTalk(socket: Socket, options: TalkLimits & HearOptions, onNews: (news: News) => void): Talk {
   const { url, maxFrameBytes, keepAliveMs, stallTimeoutMs, graceMs } = options;

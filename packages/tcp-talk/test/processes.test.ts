@@ -9,6 +9,7 @@ import { until } from "@ipc/core/testing";
 import { bin, dial, freeUrl, listen, receive, serve } from "./support.ts";
 
 const timeout = 30_000;
+const TOKEN = "correct-horse-battery";
 const CLEAN = { code: 0, signal: null };
 
 /** Takes more than ten seconds: runs beside the other tests. */
@@ -173,6 +174,29 @@ test("a second caller: one line, exit code 1, the talk is not disturbed", { time
   assert.deepEqual(await Promise.all([server.exited, client.exited]), [CLEAN, CLEAN]);
 });
 
+test("open to a network: the token lets in, nothing else does; --insecure warns", { timeout }, async (t) => {
+  const open = ["--host", "0.0.0.0", "--port", "0"];
+  const server = run(t, "server", [...open, "--token", TOKEN]);
+  const url = (await server.ready).replace("0.0.0.0", "127.0.0.1");
+  await server.waitForLine(/^from other machines: /);
+  for (const args of [[], ["--token", TOKEN.toUpperCase()]]) {
+    const stranger = run(t, "client", [url, ...args]);
+    stranger.stdin.write("Good day\n");
+    assert.deepEqual(await stranger.exited, { code: 1, signal: null });
+    assert.deepEqual(stranger.output, ["wrong token"]);
+    assert.deepEqual(stranger.errors.slice(1), [`Cannot talk to ${url}: it wants a token. Check --token`]);
+  }
+  await server.waitForLine(/ dropped: Cannot let caller in: wrong token$/);
+  const client = run(t, "client", [url, "--token", TOKEN]);
+  client.stdin.write("Good day\nbye\n");
+  assert.deepEqual(await Promise.all([server.exited, client.exited]), [CLEAN, CLEAN]);
+  assert.deepEqual(server.output.slice(2), ["Good day"]);
+
+  const insecure = run(t, "server", [...open, "--insecure"]);
+  await insecure.waitForLine(/^insecure: whoever reaches this machine may call$/);
+  assert.deepEqual(await insecure.stop(), CLEAN);
+});
+
 test("what a terminal would obey is shown escaped, also into a pipe", { timeout }, async (t) => {
   const { url } = await serve(t, { handler: (talk) => talk.send("\u001b[2Jgone?\u009b31m\u202e\u0007") });
   const client = run(t, "client", [url]);
@@ -260,9 +284,16 @@ test("wrong flags and addresses get one line that says what to do, never a stack
     ["server", ["--keep-alive-ms", "10"], /^Cannot use keepAliveMs: current value is 10, the least is 1000$/],
     [
       "server",
-      ["--host", "203.0.113.1", "--port", "0"],
+      ["--host", "203.0.113.1", "--port", "0", "--insecure"],
       /^Cannot listen on .+: it is no address of this machine\. Try/,
     ],
+    ["server", ["--token", "short"], /^Cannot use token: it takes 16 to 256 printable ASCII characters, no blank$/],
+    [
+      "server",
+      ["--host", "0.0.0.0", "--port", "0"],
+      /^Cannot listen on 0\.0\.0\.0 without a token: anybody .+ could call\. Name one with --token, or let/,
+    ],
+    ["client", ["--token", "two words, no token"], /^Cannot use token: /],
     ["client", ["5000"], /^Cannot use address '5000': it is no URL such as tcp:\/\/127\.0\.0\.1:1234$/],
     ["client", ["http://127.0.0.1:5000"], /^Cannot use address 'http:.+': it is no URL such as tcp:\/\//],
     ["client", ["tcp://127.0.0.1:1", "more"], /^Cannot use argument 'more'\. Try --help$/],

@@ -1,6 +1,6 @@
 /**
- * What a terminal of 80 columns shows of a stream of bytes. It knows the few sequences that line editing needs; any other is
- * an error, so nothing from a peer can pass as one.
+ * What a terminal of 80 columns shows of a stream of bytes. It knows the few sequences that line editing needs; any
+ * other is an error, so nothing from a peer can pass as one.
  */
 export function readScreen(stream: string, columns = 80): string[] {
   const rows: string[][] = [[]];

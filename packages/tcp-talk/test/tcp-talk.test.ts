@@ -6,6 +6,7 @@ import { parseLine } from "../src/protocol.ts";
 import { dial, freeUrl, hearAll, listen, pair, receive, serve } from "./support.ts";
 
 const timeout = 20_000;
+const TOKEN = "correct-horse-battery";
 
 test("both sides talk at any time, there are no turns", { timeout }, async (t) => {
   const { caller, listener } = await pair(t);
@@ -43,6 +44,57 @@ test("bye on either side ends both", { timeout }, async (t) => {
     assert.deepEqual(await Promise.all([says.closed, hears.closed]), [undefined, undefined]);
     assert.equal((await told("closed")).bye, who === "caller" ? "heard" : "said");
   }
+});
+
+test("startServer() is not opened to a network without a token, unless insecure", { timeout }, async (t) => {
+  await assert.rejects(serve(t, { host: "0.0.0.0" }), { code: "ERR_NO_TOKEN" });
+  await assert.rejects(serve(t, { token: "short" }), RangeError);
+  for (const options of [{ token: TOKEN }, { insecure: true }]) {
+    const { url } = await serve(t, { host: "0.0.0.0", ...options });
+    assert.match(url, /^tcp:\/\/0\.0\.0\.0:/);
+  }
+});
+
+test("with a token: who shows it is let in, with all that is glued to it", { timeout }, async (t) => {
+  for (const newline of ["\n", "\r\n"]) {
+    const { url, heard, events, told } = await serve(t, { token: TOKEN });
+    const socket = await dial(t, url);
+    socket.end(`${TOKEN}\none\n\nbye\n`.replaceAll("\n", newline));
+    assert.equal(await receive(socket), "");
+    assert.equal((await told("closed")).bye, "heard");
+    assert.deepEqual(heard, ["one", ""]);
+    assert.equal(events.length, 2);
+  }
+});
+
+test("with a token: who does not show it is told so, and hears and says nothing", { timeout }, async (t) => {
+  const { url, heard, talks, told } = await serve(t, { token: TOKEN });
+  for (const first of ["one\n", `${TOKEN}x\n`, "\n", "GET / HTTP/1.1\r\n\r\n", `${"x".repeat(100_000)}\n`]) {
+    const socket = await dial(t, url);
+    socket.write(`${first}${TOKEN}\n`);
+    assert.equal(await receive(socket), "wrong token\n");
+  }
+  assert.match((await told("dropped")).error.message, /^Cannot let caller in: wrong token$/);
+  const caller = await connect(url, { token: `${TOKEN}x` });
+  await assert.rejects(hearAll(caller), { code: "ERR_WRONG_TOKEN" });
+  assert.deepEqual([heard, talks], [[], []]);
+});
+
+test("with a token: a stranger neither holds the line nor learns whether a talk is on", { timeout }, async (t) => {
+  const { url, server, heard, told } = await serve(t, { token: TOKEN });
+  const silent = await dial(t, url);
+  const caller = await connect(url, { token: TOKEN });
+  await caller.send("here");
+  await until(() => heard.length === 1);
+  const stranger = await dial(t, url);
+  stranger.write("what\n");
+  assert.equal(await receive(stranger), "wrong token\n");
+  const second = await connect(url, { token: TOKEN });
+  await assert.rejects(hearAll(second), { code: "EBUSY" });
+  await told("dropped");
+  const ended = receive(silent);
+  await Promise.all([server.close(), hearAll(caller)]);
+  await ended;
 });
 
 test("both say bye at the same time", { timeout }, async (t) => {
@@ -274,7 +326,7 @@ test("options that make no sense are refused", { timeout }, async () => {
     await assert.rejects(startServer({ ...options, handler }), RangeError, JSON.stringify(options));
     await assert.rejects(connect("tcp://127.0.0.1:1", { ...options, waitMs: 0 }), RangeError, JSON.stringify(options));
   }
-  await assert.rejects(startServer({ host: "", handler }), TypeError);
+  await assert.rejects(startServer({ host: "", insecure: true, handler }), TypeError);
   await assert.rejects(connect("127.0.0.1:5000"), { code: "ERR_INVALID_URL" });
 });
 
