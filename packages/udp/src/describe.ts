@@ -25,8 +25,10 @@ export function describeSenderEvent(event: SenderEvent): string {
       return `waiting for ${event.url}`;
     case "unreachable":
       return `nobody listens on ${event.url}`;
-    case "fragmented":
-      return `${event.datagramBytes} bytes go in fragments, of which none may be lost: best stay within ${event.unfragmentedBytes}`;
+    case "fragmented": {
+      const { datagramBytes, unfragmentedBytes: best } = event;
+      return `${datagramBytes} bytes go in fragments, of which none may be lost: best stay within ${best}`;
+    }
   }
 }
 

@@ -1,5 +1,5 @@
 import type { Socket } from "node:dgram";
-import { retry, type WaitOptions } from "@ipc/core/retry";
+import { DEFAULT_WAIT_MS, retry, type WaitOptions } from "@ipc/core/retry";
 import { whenAborted } from "@ipc/core/when-aborted";
 import { sendError } from "./socket.ts";
 
@@ -41,7 +41,10 @@ export class Questions<Answer> {
     return numbers.length > 0;
   }
 
-  readonly #expire = (number: number) => {
+  // Timers run before what has come meanwhile is read: judged is after that.
+  readonly #expire = (number: number) => setImmediate(this.#giveUp, number);
+
+  readonly #giveUp = (number: number) => {
     this.#take(number)?.reject(sendError(this.#url, "ETIMEDOUT", "no answer came in time"));
   };
 
@@ -57,9 +60,13 @@ export class Questions<Answer> {
   }
 }
 
-/** Asks until somebody answers. Networks that say nothing of a missing one are the rule: each try waits longer. */
+/**
+ * Asks until somebody answers. Networks that say nothing of a missing one are the rule: each try waits longer, and none
+ * beyond `waitMs`.
+ */
 export async function askUntilAnswered<T>(ask: (limitMs: number) => Promise<T>, options: WaitOptions): Promise<T> {
-  const { signal } = options;
+  const { waitMs = DEFAULT_WAIT_MS, signal } = options;
+  const deadline = performance.now() + (waitMs || FIRST_TRY_MS);
   let limitMs = FIRST_TRY_MS;
   let forget = () => {};
   // In the middle of a try as well: whoever gives up does not wait for an answer that may take two seconds.
@@ -69,7 +76,7 @@ export async function askUntilAnswered<T>(ask: (limitMs: number) => Promise<T>, 
   givenUp.catch(() => {});
   try {
     return await retry(() => {
-      const asked = ask(limitMs);
+      const asked = ask(Math.min(limitMs, Math.max(deadline - performance.now(), 1)));
       limitMs = Math.min(limitMs * 1.5, LONGEST_TRY_MS);
       return Promise.race([asked, givenUp]);
     }, options);

@@ -4,7 +4,8 @@ import type { Sender } from "./sender.ts";
 /**
  * Sends a message many times: 64 at once, as fast as the system takes them, or one by one with a pause after each.
  *
- * @returns How many; and how long an answer took afterwards, in ms: 0 when none came, `undefined` when nobody was asked.
+ * @returns How many; and how long an answer took afterwards, in ms: 0 when none came, `undefined` when nobody was
+ *   asked.
  */
 export async function sendTimes(
   sender: Sender,

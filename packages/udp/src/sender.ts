@@ -48,14 +48,14 @@ export interface Sender {
   readonly blind: boolean;
   readonly isClosed: boolean;
   /**
-   * Sends a message; resolves when the system has taken it, which says nothing about whether it arrives. Waiting for that
-   * is all the backpressure there is. Rejects with `EMSGSIZE` above 65,489 bytes, `EPIPE` when the sender is closed, or
-   * with what the system says: `ENETUNREACH`, `EACCES`.
+   * Sends a message; resolves when the system has taken it, which says nothing about whether it arrives. Waiting for
+   * that is all the backpressure there is. Rejects with `EMSGSIZE` above 65,489 bytes, `EPIPE` when the sender is
+   * closed, or with what the system says: `ENETUNREACH`, `EACCES`.
    */
   send(message: Uint8Array): Promise<void>;
   /**
-   * Asks the receiver to send a message back; resolves with how long that took, in ms. Rejects as `send()` does, and with
-   * `ETIMEDOUT` when the question or the answer was lost, `ECONNREFUSED` when nobody listens there.
+   * Asks the receiver to send a message back; resolves with how long that took, in ms. Rejects as `send()` does, and
+   * with `ETIMEDOUT` when the question or the answer was lost, `ECONNREFUSED` when nobody listens there.
    */
   ping(message?: Uint8Array): Promise<number>;
   /** Lets the system take what is on its way to it. May be called again. */

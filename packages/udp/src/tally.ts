@@ -1,4 +1,6 @@
-/** Tells of what may happen a million times a second: the first at once, then at most once a second how often it was. */
+/**
+ * Tells of what may happen a million times a second: the first at once, then at most once a second how often it was.
+ */
 export class Tally {
   /** How often it happened in all. */
   total = 0;

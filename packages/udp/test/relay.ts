@@ -26,8 +26,8 @@ export interface RelayCounts {
 }
 
 /**
- * A bad network between clients and the server at `target`: for each client a socket of its own, as a router with address
- * translation has. The kernel has no such thing everywhere, and this one does the same with the same seed.
+ * A bad network between clients and the server at `target`: for each client a socket of its own, as a router with
+ * address translation has. The kernel has no such thing everywhere, and this one does the same with the same seed.
  */
 export async function startRelay(t: TestContext, target: string, faults: Faults) {
   const { host, port } = parseAddress(target, "udp");

@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
 import test from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
 import { until } from "@ipc/core/testing";
 import { encodeDatagram, HEADER_BYTES, KIND, MAX_DATAGRAM_BYTES, parseHeader } from "../src/datagram.ts";
 import { connect, openSender, startReceiver } from "../src/index.ts";
+import { askUntilAnswered } from "../src/questions.ts";
 import { Statistics, StreamStatistics } from "../src/statistics.ts";
 import { createRandom, startRelay } from "./relay.ts";
 import { bytes, dial, freeUrl, receive, text } from "./support.ts";
@@ -173,6 +175,23 @@ test("who waits for somebody that takes datagrams and never answers is let go at
     await assert.rejects(opening, { message: "changed my mind" });
     const ms = performance.now() - (await abortedAt);
     assert.ok(ms < 300, `${open.name}: ${ms} ms`);
+  }
+});
+
+test("no try of a wait lasts beyond waitMs; with 0 there is one", { timeout }, async () => {
+  for (const waitMs of [0, 50, 700]) {
+    const start = performance.now();
+    let tries = 0;
+    async function ask(limitMs: number) {
+      tries++;
+      const leftMs = waitMs - (performance.now() - start);
+      assert.ok(limitMs <= Math.max(leftMs, waitMs === 0 ? 100 : 0) + 2, `${limitMs} ms, left are ${leftMs}`);
+      await sleep(limitMs);
+      throw Object.assign(new Error("no answer"), { code: "ETIMEDOUT" });
+    }
+    await assert.rejects(askUntilAnswered(ask, { waitMs }), { code: "ETIMEDOUT" });
+    if (waitMs === 0) assert.equal(tries, 1);
+    if (waitMs === 700) assert.ok(tries > 1);
   }
 });
 

@@ -38,10 +38,13 @@ export async function connect(url: string, options: ClientOptions = {}): Promise
 
   async function open(signal: AbortSignal) {
     const onWaiting = (error: Error) => tell(onEvent, { type: "waiting", url, error });
+    const deadline = performance.now() + waitMs;
     let token = NO_TOKEN;
-    while (session === undefined) {
+    for (let answers = 0; session === undefined; answers++) {
       const shown = token;
-      token = await askUntilAnswered((limitMs) => sayHello(shown, limitMs), { waitMs, signal, onWaiting });
+      const leftMs = Math.max(deadline - performance.now(), 0);
+      if (answers > 1 && leftMs === 0) throw sendError(url, "ETIMEDOUT", "it does not know its own token again");
+      token = await askUntilAnswered((limitMs) => sayHello(shown, limitMs), { waitMs: leftMs, signal, onWaiting });
       // The first answer is a token. Who shows it does get packets at its address, and is known by it from then on.
       if (token === shown) session = token;
     }

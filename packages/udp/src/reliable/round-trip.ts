@@ -13,7 +13,9 @@ export class RoundTrip {
     this.#smoothedMs += (ms - this.#smoothedMs) / 8;
   }
 
-  /** The pause before the next try, in ms; up to a quarter of it by chance: what was lost together is not sent together. */
+  /**
+   * The pause before the next try, in ms; up to a quarter of it by chance: what was lost together is not sent together.
+   */
   pauseMs(tries: number): number {
     const firstMs = Math.max(LEAST_MS, this.#smoothedMs + 4 * this.#variationMs);
     return Math.min(firstMs * GROWTH ** (tries - 1), MOST_MS) * (1 + Math.random() / 4);
@@ -25,7 +27,8 @@ const LEAST_MS = 20;
 const MOST_MS = 1_000;
 
 /**
- * RFC 6298 doubles. With 20 % lost each way that puts the slowest hundredth of requests at 214 to 744 ms, this at 180 to
- * 364 ms (25 runs each), for 5 % more copies. Where loss means that the network is full, doubling is the right answer.
+ * RFC 6298 doubles. With 20 % lost each way that puts the slowest hundredth of requests at 214 to 744 ms, this at 180
+ * to 364 ms (25 runs each), for 5 % more copies. Where loss means that the network is full, doubling is the right
+ * answer.
  */
 const GROWTH = 1.5;

@@ -4,8 +4,8 @@ import { createHmac, randomBytes } from "node:crypto";
 export const TOKEN_LIFETIME_MS = 10_000;
 
 /**
- * Issues tokens and knows its own again, without remembering any: 6 bytes of time in µs, and 6 of a keyed hash over that
- * and the address. Only who gets packets at an address can show its token (RFC 9000 section 8.1).
+ * Issues tokens and knows its own again, without remembering any: 6 bytes of time in µs, and 6 of a keyed hash over
+ * that and the address. Only who gets packets at an address can show its token (RFC 9000 section 8.1).
  */
 export class Tokens {
   // Anew in each process: what an earlier one issued is unknown to this one, and it says so.
