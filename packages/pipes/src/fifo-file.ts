@@ -8,8 +8,8 @@ import { claimPath } from "@ipc/core/claim-path";
 const { O_NONBLOCK, O_RDWR, O_WRONLY } = constants;
 
 /**
- * Opens a FIFO for its one reader; makes it where there is none, mode 0600. One that is there is used, so that who waits
- * to write into it is heard; what is no FIFO is left as it is.
+ * Opens a FIFO for its one reader; makes it where there is none, mode 0600. One that is there is used, so that who
+ * waits to write into it is heard; what is no FIFO is left as it is.
  *
  * @returns A descriptor that also holds an end for writing: no end of input when the last writer leaves.
  * @throws {Error} `EADDRINUSE`: somebody reads it; `ENOENT`, `EACCES`; `ERR_NO_FIFO`.
@@ -17,8 +17,8 @@ const { O_NONBLOCK, O_RDWR, O_WRONLY } = constants;
 export async function openForReading(path: string): Promise<number> {
   const folder = await mkdtemp(`${path}.`);
   try {
-    // Two readers would each get some of the bytes: one at a time may look whether there is one. The lock is a FIFO, too,
-    // and while it is open for reading its holder is alive.
+    // Two readers would each get some of the bytes: one at a time may look whether there is one. The lock is a FIFO,
+    // too, and while it is open for reading its holder is alive.
     const own = join(folder, "lock");
     await makeFifo(own);
     const lock = openSync(own, O_RDWR | O_NONBLOCK);
@@ -51,7 +51,8 @@ async function openAlone(path: string): Promise<number> {
  * @throws {Error} `ENXIO`: nobody reads it; `ENOENT`: there is none; `EACCES`; `ERR_NO_FIFO`.
  */
 export async function openForWriting(path: string): Promise<number> {
-  // Without O_NONBLOCK this would wait for a reader, in a thread that nobody can stop: not even process.exit() ends then.
+  // Without O_NONBLOCK this would wait for a reader, in a thread that nobody can stop: not even process.exit() ends
+  // then.
   const fd = await promisify(open)(path, O_WRONLY | O_NONBLOCK);
   if (fstatSync(fd).isFIFO()) return fd;
   closeSync(fd);

@@ -38,8 +38,8 @@ export interface FifoWriter {
    * Writes a line, whole, however many others write. Resolves when it is in the FIFO: not when it is read, which nobody
    * learns. What is in the FIFO is lost when its reader dies.
    *
-   * @throws {Error} `ERR_FRAME_TOO_LARGE`, `ERR_FRAME_DELIMITER` (a newline) · `ETIMEDOUT` no room in time · `ENXIO` nobody
-   *   reads any more · `ENOBUFS` above `maxInFlightBytes` · `EPIPE` closed. It was not written.
+   * @throws {Error} `ERR_FRAME_TOO_LARGE`, `ERR_FRAME_DELIMITER` (a newline) · `ETIMEDOUT` no room in time · `ENXIO`
+   *   nobody reads any more · `ENOBUFS` above `maxInFlightBytes` · `EPIPE` closed. It was not written.
    */
   send(text: string): Promise<void>;
   /** Lets the lines that wait go, within `graceMs`. May be called again. */

@@ -265,6 +265,27 @@ test("what is no FIFO is neither read, written nor removed", async (t) => {
   await assert.rejects(openFifoWriter(`fifo:${folder}/none`, { waitMs: 0 }), { code: "ENOENT" });
 });
 
+test("openFifoWriter() waits for waitMs, and no longer", async (t) => {
+  const { url } = await freeFifo(t);
+  for (const [waitMs, code] of [
+    [0, "ENOENT"],
+    [300, "ENOENT"],
+    [300, "ENXIO"],
+  ] as const) {
+    // A reader that has gone leaves its FIFO.
+    if (code === "ENXIO") await (await startFifoReader({ url })).close();
+    const waiting: string[] = [];
+    const start = performance.now();
+    await assert.rejects(openFifoWriter(url, { waitMs, onEvent: ({ error }) => waiting.push(error.message) }), {
+      code,
+    });
+    const tookMs = performance.now() - start;
+    // Timers may be 1 ms early.
+    assert.ok(tookMs >= waitMs - 1 && tookMs < waitMs + 2_000, `${tookMs} ms of ${waitMs}`);
+    assert.equal(waiting.length, waitMs === 0 ? 0 : 1);
+  }
+});
+
 test("a loop that is left ends the reader", async (t) => {
   const { url } = await freeFifo(t);
   const reader = await startFifoReader({ url });

@@ -70,6 +70,22 @@ test("the socket is a file of mode 0600 that is gone after close()", { timeout }
   assert.deepEqual(await readdir(dirname(path)), []);
 });
 
+test("eight servers that start at once on a dead one's file: one wins", { timeout }, async (t) => {
+  if (process.platform === "win32") return t.skip("a named pipe is no file");
+  const url = await freeUrl(t);
+  const killed = startProgram(bin("server"), [url]);
+  t.after(() => killed.stop("SIGKILL"));
+  await killed.ready;
+  await killed.stop("SIGKILL");
+  const starts = await Promise.allSettled(Array.from({ length: 8 }, () => startServer({ url })));
+  const codes = starts.flatMap((start) => (start.status === "rejected" ? [start.reason.code] : []));
+  assert.deepEqual(codes, Array(7).fill("EADDRINUSE"));
+  const client = await connect(url);
+  assert.equal(text(await client.request(bytes("who?"))), "who?");
+  await client.close();
+  for (const start of starts) if (start.status === "fulfilled") await start.value.close();
+});
+
 test("startServer() and connect() refuse what makes no sense", { timeout }, async (t) => {
   const folder = await makeFolder(t);
   const url = `unix:${folder}/a`;

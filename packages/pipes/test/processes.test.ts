@@ -7,7 +7,7 @@ import { signalled } from "@ipc/core/testing";
 import { connect } from "../src/index.ts";
 import { bin, bytes, freeUrl, makeFolder, serve, text } from "./support.ts";
 
-const timeout = 20_000;
+const timeout = 60_000;
 
 test("start shows what passed between two processes and ends with 0", { timeout }, async (t) => {
   const start = startProgram(bin("start"), ["--once"]);

@@ -5,8 +5,8 @@ import { sleepWhile, sleepWhileAsync } from "./sleep.ts";
  * somebody listens, and how often the bell was rung.
  *
  * A wake-up cannot be lost: who waits says so first, looks again, and only then sleeps. Who changes something looks
- * afterwards whether somebody listens. Atomics are in one order for all threads, so either the one sees the change, or the
- * other sees the listener; and a bell that was rung in between is not slept on, since its count has changed.
+ * afterwards whether somebody listens. Atomics are in one order for all threads, so either the one sees the change, or
+ * the other sees the listener; and a bell that was rung in between is not slept on, since its count has changed.
  *
  *     for (;;) {
  *       const heard = bell.listen();

@@ -24,11 +24,13 @@ export interface Ring {
   readonly memory: SharedArrayBuffer;
   /** How full it is at this moment, lengths and padding included. */
   readonly usedBytes: number;
-  /** Sees `worker` end: what it left open counts as lost, so that nobody waits for it. To be called when it is started. */
+  /**
+   * Sees `worker` end: what it left open counts as lost, so that nobody waits for it. To be called when it is started.
+   */
   watch(worker: Worker): void;
   /**
-   * No more writes (`EPIPE`); what is in the ring is read, then the readers' messages end. Resolves when all is read and all
-   * ends are closed; after `graceMs` the rest is cut off: reads throw `ECONNRESET`. May be called again.
+   * No more writes (`EPIPE`); what is in the ring is read, then the readers' messages end. Resolves when all is read
+   * and all ends are closed; after `graceMs` the rest is cut off: reads throw `ECONNRESET`. May be called again.
    */
   close(): Promise<void>;
   [Symbol.asyncDispose](): Promise<void>;
@@ -38,8 +40,8 @@ export interface Ring {
 export const RING_DEFAULTS = { graceMs: 3_000 } as const;
 
 /**
- * Makes a ring of bytes that threads of this process share. A message is read once, in the order of writing; a full ring
- * blocks its writer, an empty one its reader.
+ * Makes a ring of bytes that threads of this process share. A message is read once, in the order of writing; a full
+ * ring blocks its writer, an empty one its reader.
  *
  * @throws {RangeError} for sizes that make no sense.
  */

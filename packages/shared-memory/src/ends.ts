@@ -7,8 +7,8 @@ import { ringError } from "./ring-error.ts";
 export type Side = "writer" | "reader";
 
 /*
- * Who is there. Each end has a slot: free, the thread that opened it, closed in order, or lost with its thread. A lost end
- * can be opened again, by a thread that takes its place; a closed one is closed for good.
+ * Who is there. Each end has a slot: free, the thread that opened it, closed in order, or lost with its thread. A lost
+ * end can be opened again, by a thread that takes its place; a closed one is closed for good.
  */
 const FREE = 0;
 const CLOSED = -1;

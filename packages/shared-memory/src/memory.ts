@@ -2,7 +2,10 @@ import { ringError } from "./ring-error.ts";
 
 /** Options of a ring's memory. */
 export interface MemoryOptions {
-  /** How many bytes messages and their lengths may take at a time; a power of two from 1,024 to 2^30. @default {65_536} */
+  /**
+   * How many bytes messages and their lengths may take at a time; a power of two from 1,024 to 2^30.
+   * @default {65_536}
+   */
   ringBytes?: number | undefined;
   /**
    * The longest message in bytes; below half the ring, so that one that does not fit in front of its end fits behind
@@ -20,8 +23,8 @@ export interface MemoryOptions {
 export const MEMORY_DEFAULTS = { ringBytes: 65_536, writers: 1, readers: 1 } as const;
 
 /**
- * Where what is, in 32-bit words. What two threads write lies 128 bytes apart: on one cache line each write of one thread
- * would take the line away from the other ("false sharing"), and CPUs fetch lines of 64 bytes in pairs.
+ * Where what is, in 32-bit words. What two threads write lies 128 bytes apart: on one cache line each write of one
+ * thread would take the line away from the other ("false sharing"), and CPUs fetch lines of 64 bytes in pairs.
  */
 export const AT = {
   magic: 0,
@@ -50,7 +53,9 @@ export const AT = {
 /** As many writers, and as many readers, have a slot. */
 const MOST_ENDS = 16;
 
-/** A ring's memory with its sizes, read once and checked: what another thread writes over them later is not looked at. */
+/**
+ * A ring's memory with its sizes, read once and checked: what another thread writes over them later is not looked at.
+ */
 export interface RingMemory {
   readonly buffer: SharedArrayBuffer;
   readonly words: Int32Array;

@@ -3,8 +3,8 @@ import { ringError } from "./ring-error.ts";
 import { checkMayBlock, sleepWhile } from "./sleep.ts";
 
 /*
- * One word, as the robust futexes of Linux (futex(2), set_robust_list(2)): 0 is free, else the thread that holds it; one
- * bit says that others wait, one that its holder has died.
+ * One word, as the robust futexes of Linux (futex(2), set_robust_list(2)): 0 is free, else the thread that holds it;
+ * one bit says that others wait, one that its holder has died.
  */
 
 const HOLDER = 0x1fff_ffff;
@@ -85,7 +85,9 @@ export class Mutex {
     if ((Atomics.exchange(this.#words, this.#at, 0) & WAITERS) !== 0) Atomics.notify(this.#words, this.#at, 1);
   }
 
-  /** To be called by who sees a thread end: what it held goes to the next, and a wake-up that died with it is repeated. */
+  /**
+   * To be called by who sees a thread end: what it held goes to the next, and a wake-up that died with it is repeated.
+   */
   markDead(holder: number): void {
     for (;;) {
       const seen = Atomics.load(this.#words, this.#at);

@@ -14,7 +14,10 @@ import { type Patience, Wait } from "./wait.ts";
 export interface ReaderOptions {
   /** A writer that writes nothing for so long is given up, in ms; 0 is no limit. @default {60_000} */
   idleTimeoutMs?: number | undefined;
-  /** How long an empty ring waits for a writer that is not there, or is lost, in ms; 0 fails at once. @default {10_000} */
+  /**
+   * How long an empty ring waits for a writer that is not there, or is lost, in ms; 0 fails at once.
+   * @default {10_000}
+   */
   waitMs?: number | undefined;
   /** What happens, for a log. Called before the thread blocks. */
   onEvent?: ((event: ReaderEvent) => void) | undefined;
@@ -29,13 +32,13 @@ export type ReaderEvent =
 export const READER_DEFAULTS = { idleTimeoutMs: 60_000, waitMs: DEFAULT_WAIT_MS } as const;
 
 /**
- * Opens the end of a ring that messages come out of, in the thread that reads. After a lost reader it goes on where that
- * one left off, beginning with the message that it had in hand.
+ * Opens the end of a ring that messages come out of, in the thread that reads. After a lost reader it goes on where
+ * that one left off, beginning with the message that it had in hand.
  *
  * @param memory `ring.memory`, as it came by `workerData`.
  * @throws {TypeError} when it is no memory of a ring.
- * @throws {Error} `EBUSY` when as many read as the ring is for · `EPIPE` when it is closed · `ERR_MAIN_THREAD` when several
- *   read, which takes a mutex.
+ * @throws {Error} `EBUSY` when as many read as the ring is for · `EPIPE` when it is closed · `ERR_MAIN_THREAD` when
+ *   several read, which takes a mutex.
  */
 export function openReader(memory: unknown, options: ReaderOptions = {}): Reader {
   return new Reader(readMemory(memory), options);
@@ -75,9 +78,10 @@ export class Reader implements Iterable<Uint8Array>, AsyncIterable<Uint8Array> {
    * asked for: `slice()` what you keep. Asking for the next one says that this one is done with.
    *
    * @returns `undefined` when all writers have closed and everything is read.
-   * @throws {Error} `ETIMEDOUT` nothing was written for `idleTimeoutMs` · `ENOTCONN`, `EOWNERDEAD` there was no writer for
-   *   `waitMs`, or it is lost: try again or give up; `ERR_RING_CORRUPT` what is in the ring no writer of ours wrote: the
-   *   reader is closed · `ECONNRESET` the ring was cut off · `EPIPE` this reader is closed · `ERR_MAIN_THREAD`.
+   * @throws {Error} `ETIMEDOUT` nothing was written for `idleTimeoutMs` · `ENOTCONN`, `EOWNERDEAD` there was no writer
+   *   for `waitMs`, or it is lost: try again or give up; `ERR_RING_CORRUPT` what is in the ring no writer of ours
+   *   wrote: the reader is closed · `ECONNRESET` the ring was cut off · `EPIPE` this reader is closed ·
+   *   `ERR_MAIN_THREAD`.
    */
   read(): Uint8Array | undefined {
     checkMayBlock();

@@ -12,7 +12,10 @@ export function recordBytes(length: number): number {
   return (length + 11) & ~7;
 }
 
-/** The shared indices, `[tail, head]`; one of them is the caller's own and stands still. @throws {Error} `ERR_RING_CORRUPT`. */
+/**
+ * The shared indices, `[tail, head]`; one of them is the caller's own and stands still.
+ * @throws {Error} `ERR_RING_CORRUPT`.
+ */
 export function readIndices(memory: RingMemory): [tail: number, head: number] {
   const tail = Atomics.load(memory.words, AT.tail);
   const head = Atomics.load(memory.words, AT.head);

@@ -8,12 +8,12 @@ import { corrupt, GO_TO_START, readIndices, recordBytes, usedBytes } from "./rec
  *                    head                                  tail
  *     │ free         │ 5 h e l l o . . . │ 2 h i . . │     │ free        │
  *
- * `tail` counts the bytes ever written, `head` those ever read; both run on and overflow, `index & (ringBytes - 1)` is the
- * place. The writer alone stores `tail`, the reader alone stores `head`: no lock. Each keeps its own index and a copy of
- * the other's, and looks at the shared one only when by its copy the ring is full, or empty.
+ * `tail` counts the bytes ever written, `head` those ever read; both run on and overflow, `index & (ringBytes - 1)` is
+ * the place. The writer alone stores `tail`, the reader alone stores `head`: no lock. Each keeps its own index and a
+ * copy of the other's, and looks at the shared one only when by its copy the ring is full, or empty.
  *
  * Content is written by plain stores, then `tail` by Atomics.store; who sees that tail by Atomics.load sees the content
- * (ECMAScript, section 29, "Memory Model"). A message that is not published does not exist, so a writer may die anywhere.
+ * (ECMAScript, section 29, "Memory Model"). What is not published does not exist: a writer may die anywhere.
  */
 
 /** Puts messages into the ring. One thread at a time. */
@@ -56,7 +56,7 @@ export class RingWriter {
     return true;
   }
 
-  /** A cache line that the reader had takes 50 to 250 ns to come back, and `publish()` waits: 16 at a time cost as one. */
+  /** A cache line that the reader had takes 50 to 250 ns to come back: 16 at a time cost `publish()` as much as one. */
   #claimNextLines(): void {
     const { words, ringBytes } = this.#memory;
     if (ringBytes - ((this.#tail - this.#head) | 0) < 1_024) return;

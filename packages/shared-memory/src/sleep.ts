@@ -30,8 +30,8 @@ export async function sleepWhileAsync(words: Int32Array, index: number, value: n
 export const LOOKS = 5;
 
 /**
- * Lets about a µs pass before the next look. Looking all the time would take the index away from the core that stores it,
- * and find one message where now there are twenty: without this, two cores that are far apart are half as quick.
+ * Lets about a µs pass before the next look. Looking all the time would take the index away from the core that stores
+ * it, and find one message where now there are twenty: without this, two cores that are far apart are half as quick.
  */
 export function pause(): void {
   for (let turns = 0; turns < 2_000; turns++);

@@ -5,9 +5,9 @@ import { ringError } from "./ring-error.ts";
 import { createSemaphore } from "./semaphore.ts";
 
 /*
- * The unbounded buffer of the textbooks: an array without an end and one counting semaphore. The producer never waits, the
- * consumer waits while there is nothing. The memory grows with all that was ever written, and "without an end" ends where
- * memory does. It is here to be looked at beside the ring; do not use it.
+ * The unbounded buffer of the textbooks: an array without an end and one counting semaphore. The producer never waits,
+ * the consumer waits while there is nothing. The memory grows with all that was ever written, and "without an end" ends
+ * where memory does. It is here to be looked at beside the ring; do not use it.
  */
 
 /** Defaults of options left out. */

@@ -14,8 +14,8 @@ export interface Patience {
 }
 
 /**
- * One wait for the other side, which listens from its beginning: look; when there is nothing, `block()`, and look again.
- * What happens between the look and the sleep is not missed (`bell.ts`).
+ * One wait for the other side, which listens from its beginning: look; when there is nothing, `block()`, and look
+ * again. What happens between the look and the sleep is not missed (`bell.ts`).
  */
 export class Wait {
   readonly #memory: RingMemory;
@@ -36,7 +36,10 @@ export class Wait {
     this.#heard = this.#bell.listen();
   }
 
-  /** Sleeps until something has happened. @throws {Error} `ETIMEDOUT`, `ENOTCONN`, `EOWNERDEAD` at the end of patience. */
+  /**
+   * Sleeps until something has happened.
+   * @throws {Error} `ETIMEDOUT`, `ENOTCONN`, `EOWNERDEAD` at the end of patience.
+   */
   block(): void {
     this.#bell.sleep(this.#heard, this.#leftMs());
     this.#heard = this.#bell.listen();

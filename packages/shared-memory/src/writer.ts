@@ -15,7 +15,10 @@ import { type Patience, Wait } from "./wait.ts";
 export interface WriterOptions {
   /** How long the reader may take nothing while the ring is full, in ms; 0 is no limit. @default {5_000} */
   timeoutMs?: number | undefined;
-  /** How long a full ring waits for a reader that is not there, or is lost, in ms; 0 fails at once. @default {10_000} */
+  /**
+   * How long a full ring waits for a reader that is not there, or is lost, in ms; 0 fails at once.
+   * @default {10_000}
+   */
   waitMs?: number | undefined;
   /** What happens, for a log. Called before the thread blocks. */
   onEvent?: ((event: WriterEvent) => void) | undefined;

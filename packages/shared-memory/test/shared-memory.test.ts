@@ -136,6 +136,23 @@ test("an empty ring blocks its reader; after idleTimeoutMs it gets ETIMEDOUT", {
   assert.throws(() => writer.tryWrite(bytes("nobody")), { code: "EPIPE" });
 });
 
+test("nobody at the other end: each side waits for waitMs, and no longer", { timeout }, async (t) => {
+  for (const waitMs of [0, 300]) {
+    const { ring } = makeRing(t, { ringBytes: 1_024 });
+    const writer = openWriter(ring.memory, { waitMs });
+    while (writer.tryWrite(bytes("more")));
+    const empty = makeRing(t);
+    const reader = openReader(empty.ring.memory, { waitMs });
+    for (const wait of [() => writer.writeAsync(bytes("more")), () => reader.readAsync()]) {
+      const start = performance.now();
+      await assert.rejects(wait, { code: "ENOTCONN" });
+      const tookMs = performance.now() - start;
+      // Timers may be 1 ms early.
+      assert.ok(tookMs >= waitMs - 1 && tookMs < waitMs + 2_000, `${tookMs} ms of ${waitMs}`);
+    }
+  }
+});
+
 test("a message needs no company: alone or the last of many it is read while the writer's thread is busy", {
   timeout,
 }, async (t) => {
