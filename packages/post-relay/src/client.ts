@@ -3,6 +3,7 @@ import { checkDurations } from "@ipc/core/durations";
 import { DEFAULT_WAIT_MS } from "@ipc/core/retry";
 import { connectTcp } from "@ipc/core/sockets";
 import { tell } from "@ipc/core/tell";
+import { checkToken } from "@ipc/core/token";
 import { formatAddress, parseAddress } from "@ipc/core/url";
 import { whenAborted } from "@ipc/core/when-aborted";
 import { type PostAnswer, readOutcome } from "./post-failure.ts";
@@ -25,6 +26,8 @@ const MAX_ANSWER_BYTES = 1_048_576;
 
 /** Options of {@link connect}. */
 export interface ClientOptions {
+  /** What is shown to a server that wants a token. @default {none} */
+  token?: string | undefined;
   /** How long a post may take, in ms, all tries together. @default {30_000} */
   timeoutMs?: number | undefined;
   /** How long to wait for a server that is not there yet, in ms; 0 tries once, for at most 3 s. @default {10_000} */
@@ -55,8 +58,9 @@ export interface Client {
   /**
    * Posts a value as JSON and resolves with its answer. What failed for now is tried again, always under the same key.
    *
-   * @throws {PostFailure} `ERR_POST_REFUSED` the answer says no · `ERR_POST_FAILED` no answer in time, and it is not done ·
-   *   `ERR_POST_UNKNOWN` no answer in time, and it may be done: repeat it with `idempotencyKey` of the error.
+   * @throws {PostFailure} `ERR_WRONG_TOKEN` · `ERR_POST_REFUSED` the answer says no · `ERR_POST_FAILED` no answer in time,
+   *   and it is not done · `ERR_POST_UNKNOWN` no answer in time, and it may be done: repeat it with `idempotencyKey` of
+   *   the error.
    * @throws {Error} `ENOBUFS` above `maxQueued` · `EPIPE` the client is closed. Nothing was sent.
    * @throws {TypeError} `ERR_INVALID_ARG_VALUE` for what is no JSON, or no key.
    */
@@ -71,6 +75,7 @@ export interface Client {
  *
  * @param url Such as `http://127.0.0.1:9902`.
  * @throws {TypeError} `ERR_INVALID_URL`.
+ * @throws {RangeError} when a duration is out of range, or the token is none.
  * @throws {Error} `ECONNREFUSED` and its like, when nobody is there within `waitMs`.
  */
 export async function connect(url: string, options: ClientOptions = {}): Promise<Client> {
@@ -80,9 +85,12 @@ export async function connect(url: string, options: ClientOptions = {}): Promise
     connections = CLIENT_DEFAULTS.connections,
     maxQueued = CLIENT_DEFAULTS.maxQueued,
     graceMs = CLIENT_DEFAULTS.graceMs,
+    token,
     onEvent,
   } = options;
   checkDurations({ timeoutMs, waitMs, graceMs });
+  checkToken(token);
+  const shown = token === undefined ? {} : { authorization: `Bearer ${token}` };
   const closing = new AbortController();
   const poster = createPoster(url, {
     ...{ timeoutMs, connections, maxQueued, onEvent },
@@ -98,7 +106,7 @@ export async function connect(url: string, options: ClientOptions = {}): Promise
     const body = JSON.stringify(value);
     if (body === undefined) throw invalid("the value is none that JSON has");
     if (!KEY.test(key)) throw invalid("an idempotencyKey has 1 to 255 visible ASCII characters");
-    const headers = { "content-type": "application/json", "idempotency-key": key };
+    const headers = { "content-type": "application/json", "idempotency-key": key, ...shown };
     const outcome = poster.post({ key, body, headers });
     return readOutcome(await (signal ? unlessAborted(outcome, signal) : outcome), url, key);
   }

@@ -6,7 +6,8 @@ import { Gathered } from "./gathered.ts";
 export interface PostError extends Error {
   /**
    * `ECONNREFUSED` and its like, nobody is there · `ECONNRESET` the connection was lost · `ETIMEDOUT` no answer in time ·
-   * `EAGAIN` an answer that says "not now", in `answer` · `ERR_ANSWER` an answer that cannot be used.
+   * `EAGAIN` an answer that says "not now", in `answer` · `ERR_ANSWER` an answer that cannot be used ·
+   * `ERR_WRONG_TOKEN` the sink does not let the relay in.
    */
   code: string;
   /** Whether the other side may have done what was asked. */

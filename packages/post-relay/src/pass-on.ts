@@ -9,11 +9,28 @@ import type { Outcome, PostError } from "./exchange.ts";
 
 type Headers = Answer["headers"];
 
+/** What a relay is shown, and what it shows: without either, `Authorization` is between client and sink. */
+interface Tokens {
+  token?: string | undefined;
+  sinkToken?: string | undefined;
+}
+
 /** The fields of a request that go on to the sink. @throws {Error} for the client, when one has more in it than ASCII. */
-export function requestHeaders(headers: Partial<Headers>): Headers {
-  return endToEnd(headers, NOT_REQUEST, (name) => {
+export function requestHeaders(headers: Partial<Headers>, { token, sinkToken }: Tokens): Headers {
+  const kept = endToEnd(headers, NOT_REQUEST, (name) => {
     throw refusal(400, `the field ${name} has more in it than ASCII`);
   });
+  if (token !== undefined) delete kept["authorization"];
+  if (sinkToken !== undefined) kept["authorization"] = `Bearer ${sinkToken}`;
+  return kept;
+}
+
+/** The sink's 401 is for whoever chose what it was shown: the relay's fault is none of the client's. */
+export function checkLetIn(outcome: Outcome, { token, sinkToken }: Tokens): Outcome {
+  if (outcome instanceof Error || outcome.status !== 401) return outcome;
+  if (token === undefined && sinkToken === undefined) return outcome;
+  const error = new Error("the sink wants a token, or another one");
+  return Object.assign(error, { code: "ERR_WRONG_TOKEN", isDone: "no" } as const);
 }
 
 /** What the client is answered with: what the sink answered, or why there is no answer. */
@@ -37,6 +54,7 @@ function answerFailure({ code, isDone }: PostError): Answer {
 const REASONS: Record<string, string> = {
   ECONNREFUSED: "the sink refused the connection",
   ECONNRESET: "the connection to the sink was lost",
+  ERR_WRONG_TOKEN: "the sink does not let the relay in",
   ERR_ANSWER: "what the sink answered cannot be used",
 };
 

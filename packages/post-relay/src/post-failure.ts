@@ -11,7 +11,7 @@ export interface PostAnswer {
 
 /** Why a post has no such answer. */
 export interface PostFailure extends Error {
-  code: "ERR_POST_REFUSED" | "ERR_POST_FAILED" | "ERR_POST_UNKNOWN";
+  code: "ERR_WRONG_TOKEN" | "ERR_POST_REFUSED" | "ERR_POST_FAILED" | "ERR_POST_UNKNOWN";
   /** That of the post: to repeat it with. */
   idempotencyKey: string;
   /** The last answer, where there was one. */
@@ -28,8 +28,10 @@ export function readOutcome(outcome: Outcome, url: string, idempotencyKey: strin
   if (!error && status >= 200 && status <= 299) return { status, body };
 
   const { detail, done } = membersOf(body);
-  const why = typeof detail === "string" ? detail : (error?.message ?? `the answer is ${status}`);
-  const code = codeOf(error ? error.isDone === "unknown" : status >= 500, done, error);
+  const isLetIn = status !== 401;
+  const reason = typeof detail === "string" ? detail : (error?.message ?? `the answer is ${status}`);
+  const why = isLetIn ? reason : "it wants a token";
+  const code = isLetIn ? codeOf(error ? error.isDone === "unknown" : status >= 500, done, error) : "ERR_WRONG_TOKEN";
   const withKey = code === "ERR_POST_UNKNOWN" ? ` (its key: ${idempotencyKey})` : "";
   throw Object.assign(new Error(`Cannot post to ${url}: ${why}${withKey}`, { cause: error }), {
     code,

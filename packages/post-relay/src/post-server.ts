@@ -1,16 +1,18 @@
-import type { ServerResponse } from "node:http";
+import { once } from "node:events";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { checkDurations } from "@ipc/core/durations";
 import { createHttpCloser } from "@ipc/core/http-close";
-import { type HttpGuardOptions, type Problem, problem } from "@ipc/core/http-guard";
+import type { HttpGuardOptions } from "@ipc/core/http-guard";
 import { listenError } from "@ipc/core/listen-error";
 import { tell } from "@ipc/core/tell";
+import { checkOpen, type TokenOptions } from "@ipc/core/token";
 import { formatAddress, parseAddress } from "@ipc/core/url";
-import { type FastifyInstance, fastify } from "fastify";
-import { type Answer, answerProblem, endWith, problemOfParser, sendAnswer } from "./answer.ts";
+import type { Answer } from "./answer.ts";
 import { type Post, takePosts } from "./take-posts.ts";
 
 /** Options of every server that takes posts. */
-export interface PostServerOptions extends HttpGuardOptions {
+export interface PostServerOptions extends HttpGuardOptions, TokenOptions {
   /** The address to listen on; `0.0.0.0` for a network. @default {"127.0.0.1"} */
   host?: string | undefined;
   /** 0 takes a free one. @default {0} */
@@ -66,8 +68,8 @@ export interface PostServer {
  * Takes JSON by POST on `/` and answers each with what `onPost` makes of it. All else is refused, always as
  * `application/problem+json` (RFC 9457).
  *
- * @throws {Error} `EADDRINUSE` and its like, when it cannot listen.
- * @throws {RangeError} when a duration is out of range.
+ * @throws {Error} `EADDRINUSE` and its like, when it cannot listen; `ERR_NO_TOKEN` when it would be open to a network.
+ * @throws {RangeError} when a duration is out of range, or the token is none.
  */
 export async function startPostServer(
   options: PostServerOptions & { onEvent?: ((event: PostServerEvent) => void) | undefined },
@@ -88,62 +90,31 @@ export async function startPostServer(
   checkDurations({ headersTimeoutMs, requestTimeoutMs, idleTimeoutMs, graceMs });
   const asked = formatAddress("http", { host, port });
   parseAddress(asked, "http");
+  checkOpen(host, options);
 
-  const app = fastify({
-    bodyLimit: maxBodyBytes,
-    requestTimeout: requestTimeoutMs,
-    connectionTimeout: idleTimeoutMs,
-    // Shorter than the above, and told to clients: they let go of a connection before it is closed under them.
-    keepAliveTimeout: Math.ceil(idleTimeoutMs / 2),
-    return503OnClosing: false,
-    http: {
-      headersTimeout: headersTimeoutMs,
-      connectionsCheckingInterval: CHECKED_EVERY_MS,
-      maxHeaderSize: MAX_HEAD_BYTES,
-      // Node's own answer is no problem+json.
-      requireHostHeader: false,
-    },
-    clientErrorHandler(error, socket) {
-      if (error.code === "ECONNRESET" || !socket.writable) return void socket.destroy();
-      endWith(socket, told(problemOfParser(error)));
-    },
-    frameworkErrors(_error, _request, reply) {
-      reply.hijack();
-      refuse(reply.raw, problem(400, "the request is malformed"));
-    },
+  const server = createServer({
+    connectionsCheckingInterval: CHECKED_EVERY_MS,
+    maxHeaderSize: MAX_HEAD_BYTES,
+    // Node's own answer is no problem+json.
+    requireHostHeader: false,
   });
-  app.server.maxConnections = maxConnections;
-  app.server.on("checkExpectation", (_request, response) => {
-    refuse(response, problem(417, "Expect is to be 100-continue"));
+  server.maxConnections = maxConnections;
+  server.headersTimeout = headersTimeoutMs;
+  server.requestTimeout = requestTimeoutMs;
+  server.timeout = idleTimeoutMs;
+  // Shorter than the above, and told to clients: they let go of a connection before it is closed under them.
+  server.keepAliveTimeout = Math.ceil(idleTimeoutMs / 2);
+  takePosts(server, { ...options, maxBodyBytes, maxQueuedBytes }, onPost, ({ status, detail }) => {
+    tell(onEvent, { type: "refused", status, detail });
   });
-  takePosts(app, { ...options, maxBodyBytes, maxQueuedBytes }, onPost, refuse);
 
-  function refuse(response: ServerResponse, wrong: Problem): void {
-    sendAnswer(response, answerProblem(told(wrong)));
-  }
-  function told(wrong: Problem): Problem {
-    tell(onEvent, { type: "refused", status: wrong.status, detail: wrong.detail });
-    return wrong;
-  }
-
-  const closeServer = createHttpCloser(app.server);
-  const url = await listen(app, host, port);
+  const closeServer = createHttpCloser(server);
+  server.listen({ host, port });
+  await once(server, "listening").catch((cause) => {
+    throw listenError(asked, cause);
+  });
+  const url = formatAddress("http", { host, port: (server.address() as AddressInfo).port });
   let closed: Promise<void> | undefined;
-  const closeAll = async () => {
-    await closeServer(graceMs);
-    await app.close();
-  };
-  const close = () => (closed ??= closeAll());
+  const close = () => (closed ??= closeServer(graceMs));
   return { url, close, [Symbol.asyncDispose]: close };
-}
-
-async function listen(app: FastifyInstance, host: string, port: number): Promise<string> {
-  try {
-    await app.listen({ host, port });
-  } catch (cause) {
-    await app.close();
-    throw listenError(formatAddress("http", { host, port }), cause);
-  }
-  const address = app.server.address();
-  return formatAddress("http", { host, port: typeof address === "object" && address ? address.port : port });
 }

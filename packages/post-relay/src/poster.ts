@@ -88,6 +88,7 @@ export function createPoster(url: string, options: PosterOptions): Poster {
     return new Promise((resolve) => {
       const exchange = new Exchange(Math.min(forMs, tryTimeoutMs), resolve, release);
       pool.dispatch({ path: "/", method: "POST", headers, body, idempotent, blocking: !idempotent }, exchange);
+      if (idempotent) turn.end();
     });
   }
 
@@ -134,13 +135,17 @@ export function createPoster(url: string, options: PosterOptions): Poster {
     async close(graceMs) {
       let timer: NodeJS.Timeout | undefined;
       const cutOff = new Promise<void>((resolve) => {
-        timer = setTimeout(() => pool.destroy().then(resolve), graceMs);
+        timer = setTimeout(() => pool.destroy(cutOffError()).then(resolve), graceMs);
       });
       // The first of them never settles when the second comes to pass.
       await Promise.race([pool.close(), cutOff]);
       clearTimeout(timer);
     },
   };
+}
+
+function cutOffError(): Error {
+  return Object.assign(new Error("closed before the answer came"), { code: "ECONNRESET" });
 }
 
 function queueFull(queued: number, maxQueued: number): PostError {

@@ -4,6 +4,7 @@
  * @module
  */
 import { printable } from "@ipc/core/terminal";
+import { TOKEN_FLAGS } from "@ipc/core/token";
 import { POST_SERVER_DEFAULTS } from "./post-server.ts";
 import type { RelayEvent } from "./relay.ts";
 import type { SinkEvent } from "./sink.ts";
@@ -13,6 +14,7 @@ const defaults = POST_SERVER_DEFAULTS;
 /** The flags that programs around a relay and a sink share. */
 export const SERVER_FLAGS = {
   host: { type: "text", default: defaults.host, help: "address; 0.0.0.0 for a network" },
+  ...TOKEN_FLAGS,
   maxBodyBytes: { type: "number", default: defaults.maxBodyBytes, min: 1, help: "longest body" },
   maxQueuedBytes: { type: "number", default: defaults.maxQueuedBytes, min: 1, help: "all bodies together" },
   maxConnections: { type: "number", default: defaults.maxConnections, min: 1, help: "clients at once" },

@@ -1,9 +1,11 @@
 import { randomUUID } from "node:crypto";
 import { checkDurations } from "@ipc/core/durations";
+import { problem } from "@ipc/core/http-guard";
 import { tell } from "@ipc/core/tell";
-import { type Answer, refusal } from "./answer.ts";
+import { checkToken } from "@ipc/core/token";
+import { type Answer, answerProblem } from "./answer.ts";
 import type { PostError } from "./exchange.ts";
-import { passBack, requestHeaders } from "./pass-on.ts";
+import { checkLetIn, passBack, requestHeaders } from "./pass-on.ts";
 import {
   POST_SERVER_DEFAULTS,
   type PostServer,
@@ -16,9 +18,11 @@ import type { Post } from "./take-posts.ts";
 
 /** Options of {@link startRelay}. */
 export interface RelayOptions extends PostServerOptions {
+  /** What is shown to a sink that wants a token. Our own `token` is not passed on. @default {none} */
+  sinkToken?: string | undefined;
   /** How long the sink may take for a post, in ms, all tries together. @default {5_000} */
   timeoutMs?: number | undefined;
-  /** Connections to the sink at once. @default {50}, with pipelining {4} */
+  /** Connections to the sink at once. @default {50}, with pipelining {2} */
   connections?: number | undefined;
   /**
    * Posts with a key that may be on their way at once on one connection. Above 1 undici sends those behind a lost one
@@ -56,16 +60,17 @@ export const RELAY_DEFAULTS = {
  * Passes every post on to the sink and answers with what the sink did, never before.
  *
  * @param sink Where to: `http://127.0.0.1:9901`. No request can change it.
- * @throws {Error} `EADDRINUSE` and its like, when it cannot listen.
+ * @throws {Error} `EADDRINUSE` and its like, when it cannot listen; `ERR_NO_TOKEN`.
  * @throws {TypeError} `ERR_INVALID_URL`.
  */
 export async function startRelay(sink: string, options: RelayOptions = {}): Promise<PostServer> {
   const { onEvent, timeoutMs = RELAY_DEFAULTS.timeoutMs, pipelining = RELAY_DEFAULTS.pipelining } = options;
   checkDurations({ timeoutMs });
+  checkToken(options.sinkToken);
   const closing = new AbortController();
   const poster = createPoster(sink, {
     // A pool spreads posts over all it may open: with pipelining few are better than many.
-    connections: options.connections ?? (pipelining > 1 ? 4 : RELAY_DEFAULTS.connections),
+    connections: options.connections ?? (pipelining > 1 ? 2 : RELAY_DEFAULTS.connections),
     pipelining,
     maxQueued: options.maxQueued ?? RELAY_DEFAULTS.maxQueued,
     maxAnswerBytes: options.maxAnswerBytes ?? RELAY_DEFAULTS.maxAnswerBytes,
@@ -79,12 +84,16 @@ export async function startRelay(sink: string, options: RelayOptions = {}): Prom
 
   async function relay({ key, body, headers: given, socket }: Post): Promise<Answer> {
     const { via } = given;
-    if (via?.includes(ownName)) throw refusal(508, "the post has come back to this relay");
-    const headers = requestHeaders(given);
+    if (via?.includes(ownName)) {
+      const detail = "the post has come back to this relay";
+      tell(onEvent, { type: "refused", status: 508, detail });
+      return answerProblem(problem(508, detail));
+    }
+    const headers = requestHeaders(given, options);
     headers["content-type"] = "application/json";
     headers["via"] = via === undefined ? `1.1 ${ownName}` : `${via}, 1.1 ${ownName}`;
     if (key !== undefined) headers["idempotency-key"] = key;
-    const outcome = await poster.post({ key, body, headers, socket });
+    const outcome = checkLetIn(await poster.post({ key, body, headers, socket }), options);
     const answer = passBack(outcome);
     const { status } = answer;
     if (outcome instanceof Error) tell(onEvent, { type: "failed", body, status, error: outcome });

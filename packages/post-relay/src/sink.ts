@@ -40,7 +40,7 @@ export const SINK_DEFAULTS = { ...POST_SERVER_DEFAULTS, fsync: false, keepMs: 86
  * Records every post before it answers 200, once a key, and remembers both when it is started again.
  *
  * @param file The record: a line of JSON for each post. One sink at a time may have it.
- * @throws {Error} `EADDRINUSE` and its like, when it cannot listen; `EACCES` and its like, when it cannot write.
+ * @throws {Error} `EADDRINUSE` and its like, when it cannot listen; `EACCES` and its like, when it cannot write; `ERR_NO_TOKEN`.
  * @throws {SyntaxError} `ERR_RECORD` when the record is damaged.
  */
 export async function startSink(file: string, options: SinkOptions = {}): Promise<PostServer> {

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
+import { once } from "node:events";
 import { readFile } from "node:fs/promises";
-import type { IncomingHttpHeaders } from "node:http";
+import type { IncomingHttpHeaders, IncomingMessage } from "node:http";
 import type { Socket } from "node:net";
 import test, { type TestContext } from "node:test";
 import { promisify } from "node:util";
@@ -79,6 +80,7 @@ test("requests that smuggle, or are no HTTP, are refused and their connections c
   const requests: [statuses: number[], request: string][] = [
     [[400], `${chunked}content-length: 1\r\n\r\n0\r\n\r\n`],
     [[400], `${head}content-length: 1\r\ncontent-length: 2\r\n\r\n11`],
+    [[400], `${head}content-length: 1\r\ncontent-length: 1\r\n\r\n1`],
     [[400], `${head}content-length: +1\r\n\r\n1`],
     [[400], `${head}content-length: 0x1\r\n\r\n1`],
     [[400], `${chunked}\r\n0x1\r\n1\r\n0\r\n\r\n`],
@@ -138,6 +140,74 @@ test("a body without an end is refused and dropped, and cut off when a request's
   t.after(() => clearInterval(more));
   assert.equal(statusOf(await receive(socket)), 413);
   await new Promise((resolve) => socket.once("close", resolve));
+});
+
+test("a body that is asked for first is asked for once, or refused before it is sent", { timeout }, async (t) => {
+  const sink = await serveSink(t);
+  const { url } = await serveRelay(t, sink.url);
+  const socket = await dialTcp(t, url);
+  const [head = ""] = wire("1", { expect: "100-continue" }).split("\r\n\r\n");
+  socket.write(`${head}\r\n\r\n`);
+  const [goOn] = await once(socket, "data");
+  assert.equal(String(goOn), "HTTP/1.1 100 Continue\r\n\r\n");
+  socket.write("1");
+  assert.equal(statusOf(await receive(socket)), 200);
+
+  const refused = wire("", { expect: "100-continue", "content-length": "1048577" });
+  const answer = await ask(t, url, refused, Number.POSITIVE_INFINITY);
+  assert.equal(statusOf(answer), 413, "at once, without 100");
+  assert.match(answer, /connection: close\r\n/i);
+  assert.equal((await sink.posts()).length, 1);
+});
+
+test("trailers go no further", { timeout }, async (t) => {
+  const seen: IncomingMessage[] = [];
+  const sink = await serveHttp(t, (_body, response, request) => {
+    seen.push(request);
+    response.end("1");
+  });
+  const { url } = await serveRelay(t, sink);
+  const head = wire("", { "transfer-encoding": "chunked", trailer: "x-late" }).replace(/content-length.*\r\n/, "");
+  assert.equal(statusOf(await ask(t, url, `${head}1\r\n1\r\n0\r\nx-late: 1\r\n\r\n`)), 200);
+  const [request] = seen;
+  assert.deepEqual(
+    [request?.headers.trailer, request?.headers["x-late"], request?.trailers],
+    [undefined, undefined, {}],
+  );
+});
+
+test("a body that ends too early is no post, and what there was of it is let go", { timeout }, async (t) => {
+  const sink = await serveSink(t);
+  const { url, events } = await serveRelay(t, sink.url, { maxQueuedBytes: 100 });
+  for (let client = 0; client < 5; client++) {
+    const socket = await dialTcp(t, url);
+    socket.end(wire("1".repeat(50), { "content-length": "60" }));
+    assert.equal(statusOf(await receive(socket, Number.POSITIVE_INFINITY)), 400);
+    const gone = await dialTcp(t, url);
+    gone.write(wire("1".repeat(50), { "content-length": "60" }), () => gone.resetAndDestroy());
+  }
+  const fits = JSON.stringify("x".repeat(98));
+  while ((await postOnce(url, fits)).status === 503) await new Promise(setImmediate);
+  assert.deepEqual(
+    (await sink.posts()).map(({ body }) => body),
+    [fits],
+  );
+  const tellings = events.filter((event) => event.type === "refused" && event.status === 400).length;
+  assert.ok(tellings >= 5 && tellings <= 10, `told ${tellings} times of 10 bodies`);
+});
+
+test("a sink that refuses before it has read all: its answer comes back, or that it is lost", {
+  timeout,
+}, async (t) => {
+  const answer = "HTTP/1.1 413 x\r\ncontent-type: application/json\r\ncontent-length: 2\r\n";
+  const body = JSON.stringify("x".repeat(1_000_000));
+  const polite = await serveTcp(t, (socket) => socket.once("data", () => socket.write(`${answer}\r\n{}`)).resume());
+  assert.equal((await postOnce((await serveRelay(t, polite)).url, body)).status, 413);
+  const rude = await serveTcp(t, (socket) => {
+    socket.once("data", () => socket.pause().end(`${answer}connection: close\r\n\r\n{}`, () => socket.destroy()));
+  });
+  const { status, body: told } = await postOnce((await serveRelay(t, rude)).url, body);
+  assert.ok(status === 413 || (status === 502 && told.done === "unknown"), `${status} ${JSON.stringify(told)}`);
 });
 
 test("nothing in a request changes where the relay posts to", { timeout }, async (t) => {

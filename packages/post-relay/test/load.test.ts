@@ -38,7 +38,7 @@ test(`${posts} posts while the sink is killed and restarted ${kills} times: each
 });
 
 test("with pipelining likewise: what undici sends again by itself is known to the sink", { timeout }, async (t) => {
-  await postThroughKills(t, ["--pipelining", "16"]);
+  await postThroughKills(t, ["--pipelining", "32"]);
   t.diagnostic(`${posts} of ${posts} answered and recorded once`);
 });
 
@@ -150,7 +150,8 @@ async function checkBySlowhttptest(t: TestContext): Promise<void> {
     const args = [mode, "-c", "500", "-r", "200", "-i", "1", "-l", "20", "-p", "1", "-u", `${url}/`, "-t", "POST"];
     const { stdout } = await promisify(execFile)(command, args, { maxBuffer: 1 << 26 });
     const seen = [...stdout.matchAll(/service available:[^A-Z]*(YES|NO)/g)].map(([, answer]) => answer);
-    assert.ok(seen.length > 5, stdout);
+    // It looks every second and tells every fifth; it ends early when all its connections have been closed.
+    assert.ok(seen.length >= 2, stdout);
     assert.ok(!seen.includes("NO"), `${mode}: ${seen.join(" ")}`);
   }
 }
@@ -171,7 +172,7 @@ test("random bytes on many connections: closed, alive, memory bounded", { timeou
 test("bodies made at random are refused or recorded as they are, and touch nothing", { timeout }, async (t) => {
   const count = isHeavy ? 100_000 : 500;
   const sink = await serveSink(t);
-  const { url } = await serveRelay(t, sink.url);
+  const { url } = await serveRelay(t, sink.url, { timeoutMs: 60_000 });
   const prototype = Object.getOwnPropertyNames(Object.prototype).sort();
   const sent: string[] = [];
   await inTurns(count, 20, async () => {

@@ -1,22 +1,28 @@
 import assert from "node:assert/strict";
 import { appendFile, readFile, truncate, writeFile } from "node:fs/promises";
+import type { ServerResponse } from "node:http";
+import type { Socket } from "node:net";
 import test from "node:test";
 import { until } from "@ipc/core/testing";
-import { connect, startRelay, startSink } from "../src/index.ts";
+import { connect, type RelayOptions, startRelay, startSink } from "../src/index.ts";
 import { createPoster } from "../src/poster.ts";
+import { createTurnWriter } from "../src/turn-writer.ts";
 import {
   ask,
   dial,
+  dialTcp,
   EXAMPLE,
   freeUrl,
   postOnce,
   postsIn,
   recordFile,
+  SINK_TOKEN,
   serveHttp,
   serveRelay,
   serveSink,
   serveTcp,
   statusOf,
+  TOKEN,
   wire,
 } from "./support.ts";
 
@@ -222,7 +228,8 @@ test("anything but a POST of JSON to / is refused, always as application/problem
     }
     const wrong: [status: number, request: string][] = [
       [404, wire("1").replace("POST /", "POST /elsewhere")],
-      [400, "GET /%zz HTTP/1.1\r\nhost: 127.0.0.1\r\n\r\n"],
+      [405, "CONNECT 127.0.0.1:1 HTTP/1.1\r\nhost: 127.0.0.1\r\n\r\n"],
+      [404, "GET /%zz HTTP/1.1\r\nhost: 127.0.0.1\r\n\r\n"],
       [400, wire("")],
       [400, "POST / HTTP/1.1\r\nhost: 127.0.0.1\r\n\r\n"],
       [400, wire("{")],
@@ -276,6 +283,92 @@ test("names and pages that are allowed may ask", { timeout }, async (t) => {
   assert.equal(statusOf(await ask(t, url, request)), 200);
 });
 
+test("neither is opened to a network without a token, unless insecure", { timeout }, async (t) => {
+  const host = "0.0.0.0";
+  const nobody = await freeUrl();
+  await assert.rejects(serveSink(t, { host }), { code: "ERR_NO_TOKEN" });
+  await assert.rejects(serveRelay(t, nobody, { host, sinkToken: TOKEN }), { code: "ERR_NO_TOKEN" });
+  for (const options of [{ token: TOKEN }, { insecure: true }]) {
+    const sink = await serveSink(t, { host, ...options });
+    const relay = await serveRelay(t, nobody, { host, ...options, timeoutMs: 100 });
+    const statuses = "token" in options ? [401, 401] : [200, 502];
+    const posts = [sink, relay].map(({ url }) => postOnce(url.replace(host, "127.0.0.1"), "1"));
+    assert.deepEqual(
+      (await Promise.all(posts)).map(({ status }) => status),
+      statuses,
+    );
+  }
+});
+
+test("with a token: who does not show it gets 401, also before a body is sent, and nothing goes further", {
+  timeout,
+}, async (t) => {
+  const sink = await serveSink(t, { token: TOKEN });
+  const relay = await serveRelay(t, sink.url, { token: TOKEN, sinkToken: TOKEN });
+  for (const { url, events } of [sink, relay]) {
+    const wrong = [{}, { authorization: `Bearer ${TOKEN}x` }, { authorization: `Basic ${btoa(`${TOKEN}:`)}` }];
+    for (const headers of wrong) {
+      const { status, headers: told, body } = await postOnce(url, "1", headers);
+      assert.deepEqual([status, told.get("content-type")], [401, "application/problem+json"]);
+      assert.match(body.detail ?? "", /^the token is missing or wrong: /);
+      assert.match(told.get("www-authenticate") ?? "", /^Basic realm="[^"]+", charset="UTF-8"$/);
+    }
+    assert.equal(statusOf(await ask(t, url, wire("1", { expect: "100-continue" }))), 401);
+    assert.ok(events.every((event) => event.type === "refused" && event.status === 401));
+    const error = { code: "ERR_WRONG_TOKEN", status: 401, message: `Cannot post to ${url}: it wants a token` };
+    await assert.rejects((await dial(t, url)).post(EXAMPLE), error);
+    await assert.rejects((await dial(t, url, { token: `${TOKEN}x` })).post(EXAMPLE), error);
+  }
+  assert.deepEqual(await sink.posts(), []);
+  for (const { url } of [sink, relay]) {
+    const client = await dial(t, url, { token: TOKEN });
+    assert.equal((await client.post(EXAMPLE)).status, 200);
+    assert.equal((await postOnce(url, "1", { authorization: `Basic ${btoa(`anybody:${TOKEN}`)}` })).status, 200);
+  }
+  assert.equal((await sink.posts()).length, 4);
+});
+
+test("the relay shows the sink a token of its own, and passes on only one that was not for itself", {
+  timeout,
+}, async (t) => {
+  const shown: (string | undefined)[] = [];
+  const sink = await serveHttp(t, (_body, response, { headers }) => {
+    shown.push(headers.authorization);
+    response.end("1");
+  });
+  const authorization = `Bearer ${TOKEN}`;
+  const own = `Bearer ${SINK_TOKEN}`;
+  for (const [options, passed, passedWhenNamed] of [
+    [{}, authorization, undefined],
+    [{ token: TOKEN }, undefined, undefined],
+    [{ sinkToken: SINK_TOKEN }, own, own],
+    [{ token: TOKEN, sinkToken: SINK_TOKEN }, own, own],
+  ] as const) {
+    const { url } = await serveRelay(t, sink, options);
+    for (const connection of ["keep-alive", "authorization"]) {
+      assert.equal(statusOf(await ask(t, url, wire("1", { authorization, connection }))), 200);
+    }
+    assert.deepEqual(shown.splice(0), [passed, passedWhenNamed]);
+  }
+});
+
+test("a sink that does not let the relay in: 502, it is not done, and the client's token is not at fault", {
+  timeout,
+}, async (t) => {
+  const sink = await serveSink(t, { token: SINK_TOKEN });
+  for (const options of [{ token: TOKEN }, { sinkToken: `${SINK_TOKEN}x` }]) {
+    const { url, told } = await serveRelay(t, sink.url, options);
+    const { status, headers, body } = await postOnce(url, "1", { authorization: `Bearer ${TOKEN}` });
+    assert.deepEqual([status, body.done, headers.get("www-authenticate")], [502, "no", null]);
+    assert.equal(body.detail, "the sink does not let the relay in. It does not have the post");
+    assert.equal((await told("failed")).error.code, "ERR_WRONG_TOKEN");
+  }
+  // Between client and sink alone.
+  const relay = await serveRelay(t, sink.url);
+  await assert.rejects((await dial(t, relay.url)).post(EXAMPLE), { code: "ERR_WRONG_TOKEN", status: 401 });
+  assert.equal((await (await dial(t, relay.url, { token: SINK_TOKEN })).post(EXAMPLE)).status, 200);
+});
+
 test("connect() waits for a server, gives up after waitMs, and can be aborted", { timeout }, async () => {
   const url = await freeUrl();
   await assert.rejects(connect(url, { waitMs: 0 }), {
@@ -299,7 +392,10 @@ test("a client's post() can be aborted, is bounded, and rejects once it is close
   await assert.rejects(client.post(3), { code: "ENOBUFS", queued: 2, maxQueued: 2 });
   controller.abort(reason);
   await assert.rejects(posts[0] ?? Promise.resolve(), reason);
-  const cutOff = assert.rejects(posts[1] ?? Promise.resolve(), { code: "ERR_POST_UNKNOWN" });
+  const cutOff = assert.rejects(posts[1] ?? Promise.resolve(), {
+    code: "ERR_POST_UNKNOWN",
+    message: /closed before the answer came/,
+  });
   await client.close();
   await client.close();
   await cutOff;
@@ -356,6 +452,79 @@ test("posts that waited for a connection until their time was over are never sen
   assert.equal(requests, 1);
 });
 
+test("above maxQueued the relay answers 503 with Retry-After, and goes on", { timeout }, async (t) => {
+  const held: ServerResponse[] = [];
+  const slow = await serveHttp(t, (_body, response) => held.push(response));
+  const { url } = await serveRelay(t, slow, { maxQueued: 2 });
+  const waiting = [postOnce(url, "1"), postOnce(url, "2")];
+  await until(() => held.length === 2);
+  const { status, headers, body } = await postOnce(url, "3");
+  assert.deepEqual([status, body.done, headers.get("retry-after")], [503, "no", "1"]);
+  assert.equal(headers.get("content-type"), "application/problem+json");
+  for (const response of held) response.end("1");
+  for (const answer of waiting) assert.equal((await answer).status, 200);
+  const next = postOnce(url, "4");
+  (await until(() => held[2])).end("1");
+  assert.equal((await next).status, 200);
+});
+
+test("posts share connections that stay open; only with pipelining, and a key, is there more than one on each", {
+  timeout,
+}, async (t) => {
+  const open = new Map<Socket, number>();
+  let most = 0;
+  const sink = await serveHttp(t, (_body, response, { socket }) => {
+    const now = (open.get(socket) ?? 0) + 1;
+    open.set(socket, now);
+    most = Math.max(most, now);
+    setTimeout(() => response.end("1", () => open.set(socket, (open.get(socket) ?? 0) - 1)), 20);
+  });
+  async function seen(options: RelayOptions, withKey: boolean) {
+    open.clear();
+    most = 0;
+    const { url, relay } = await serveRelay(t, sink, options);
+    await postOnce(url, "1");
+    const post = (_: unknown, key: number) => postOnce(url, "1", withKey ? { "idempotency-key": String(key) } : {});
+    for (const { status } of await Promise.all(Array.from({ length: 40 }, post))) assert.equal(status, 200);
+    await relay.close();
+    return { connections: open.size, most };
+  }
+  assert.deepEqual(await seen({ connections: 3 }, true), { connections: 3, most: 1 }, "off by default");
+  const piped = await seen({ connections: 1, pipelining: 8 }, true);
+  assert.ok(piped.connections === 1 && piped.most > 1 && piped.most <= 8, JSON.stringify(piped));
+  assert.deepEqual(await seen({ connections: 1, pipelining: 8 }, false), { connections: 1, most: 1 });
+});
+
+test("what one turn writes to a connection is one write, with what undici puts off to its end", {
+  timeout,
+}, async (t) => {
+  const received: string[] = [];
+  const socket = await dialTcp(
+    t,
+    await serveTcp(t, (peer) => peer.on("data", (chunk) => received.push(String(chunk)))),
+  );
+  let writes = 0;
+  const { _write: write, _writev: writev } = socket;
+  socket._write = (...args) => {
+    writes++;
+    write.apply(socket, args);
+  };
+  socket._writev = (...args) => {
+    writes++;
+    writev?.apply(socket, args);
+  };
+  const turn = createTurnWriter();
+  turn.add(socket);
+  for (const text of ["first ", "second "]) {
+    turn.begin();
+    socket.write(text);
+    setImmediate(() => socket.write("late "));
+    turn.end();
+  }
+  await until(() => received.join("").length === 23);
+  assert.deepEqual([received.join(""), writes], ["first second late late ", 1]);
+});
+
 test("close() of a relay answers at once what waits for the next try", { timeout }, async (t) => {
   const { relay, url, told } = await serveRelay(t, await freeUrl(), { timeoutMs: 10_000 });
   const answer = postOnce(url, "1", { "idempotency-key": "1" });
@@ -392,4 +561,9 @@ test("wrong options are refused at once", { timeout }, async (t) => {
   await assert.rejects(startRelay("http://127.0.0.1"), { code: "ERR_INVALID_URL" });
   await assert.rejects(startRelay("https://127.0.0.1:1"), { code: "ERR_INVALID_URL" });
   await assert.rejects(startRelay("http://127.0.0.1:1", { timeoutMs: 1.5 }), RangeError);
+  await assert.rejects(startSink(file, { token: "short" }), RangeError);
+  for (const options of [{ token: "short" }, { sinkToken: "short" }]) {
+    await assert.rejects(startRelay("http://127.0.0.1:1", options), RangeError);
+  }
+  await assert.rejects(connect("http://127.0.0.1:1", { token: "short" }), RangeError);
 });

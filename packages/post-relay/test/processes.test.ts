@@ -10,9 +10,11 @@ import {
   portOf,
   postOnce,
   recordFile,
+  SINK_TOKEN,
   serveHttp,
   serveRelay,
   serveSink,
+  TOKEN,
 } from "./support.ts";
 
 const timeout = 60_000;
@@ -96,8 +98,8 @@ test("the client gives up with one line and exit code 1", { timeout }, async (t)
   const advice = "Start the server first, or wait longer with --wait-ms";
   assert.deepEqual(early.errors, [`Cannot connect to ${url}: nobody listens there. ${advice}`]);
 
-  const relay = await serveRelay(t, url, { timeoutMs: 100 });
-  const late = startProgram(bin("client"), [relay.url, "--timeout-ms", "1500"]);
+  const relay = await serveRelay(t, url, { timeoutMs: 500 });
+  const late = startProgram(bin("client"), [relay.url, "--timeout-ms", "3000"]);
   t.after(() => late.stop("SIGKILL"));
   assert.deepEqual(await late.exited, { code: 1, signal: null });
   assert.equal(late.errors.length, 1, late.errors.join("\n"));
@@ -107,10 +109,10 @@ test("the client gives up with one line and exit code 1", { timeout }, async (t)
   );
 
   const silent = await serveHttp(t, () => {});
-  const unknown = startProgram(bin("client"), [silent, "--timeout-ms", "100", "--key", "mine"]);
+  const unknown = startProgram(bin("client"), [silent, "--timeout-ms", "1000", "--key", "mine"]);
   t.after(() => unknown.stop("SIGKILL"));
   assert.deepEqual(await unknown.exited, { code: 1, signal: null });
-  const text = `Cannot post to ${silent}: there was no answer within 100 ms (its key: mine). Repeat it with that --key`;
+  const text = `Cannot post to ${silent}: there was no answer within 1000 ms (its key: mine). Repeat it with that --key`;
   assert.equal(unknown.errors.at(-1), text);
 
   const sink = await serveSink(t);
@@ -119,6 +121,38 @@ test("the client gives up with one line and exit code 1", { timeout }, async (t)
   t.after(() => refused.stop("SIGKILL"));
   assert.deepEqual(await refused.exited, { code: 1, signal: null });
   assert.deepEqual(refused.errors, [`Cannot post to ${sink.url}: this Idempotency-Key belongs to another body`]);
+});
+
+test("open to a network: the tokens let in, nothing else does; --insecure warns", { timeout }, async (t) => {
+  const run = (program: string, ...args: string[]) => {
+    const child = startProgram(bin(program), args);
+    t.after(() => child.stop("SIGKILL"));
+    return child;
+  };
+  const open = ["--host", "0.0.0.0", "--port", "0"];
+  const near = async (child: Child) => (await child.ready).replace("0.0.0.0", "127.0.0.1");
+  const sink = run("sink", ...open, "--token", SINK_TOKEN, "--record", await recordFile(t));
+  const relay = run("relay", await near(sink), ...open, "--token", TOKEN, "--sink-token", SINK_TOKEN);
+  const url = await near(relay);
+  for (const child of [sink, relay]) await child.waitForLine(/^from other machines: /);
+  for (const args of [[], ["--token", SINK_TOKEN]]) {
+    const stranger = run("client", url, ...args);
+    assert.deepEqual(await stranger.exited, { code: 1, signal: null });
+    assert.deepEqual(stranger.errors, [`Cannot post to ${url}: it wants a token. Check --token`]);
+  }
+  await relay.waitForLine(/^refused: 401 the token is missing or wrong: /);
+  const client = run("client", url, "--token", TOKEN);
+  assert.deepEqual(await client.exited, { code: 0, signal: null });
+  assert.match(client.output.at(-1) ?? "", /^answered 200/);
+  const printed = [sink, relay, client].flatMap(({ output, errors }) => [...output, ...errors]).join("\n");
+  assert.doesNotMatch(printed, new RegExp(`${TOKEN}|${SINK_TOKEN}`));
+
+  for (const args of [["sink", "--record", await recordFile(t)], ["relay"]] as const) {
+    const [program, ...more] = args;
+    const insecure = run(program, ...more, ...open, "--insecure");
+    await insecure.waitForLine(/^insecure: whoever reaches this machine may post$/);
+    assert.deepEqual(await insecure.stop(), { code: 0, signal: null });
+  }
 });
 
 test("wrong flags, addresses and records get one line that says what to do, never a stack trace", {
@@ -134,7 +168,26 @@ test("wrong flags, addresses and records get one line that says what to do, neve
       /^Cannot use address '127\.0\.0\.1:9901': it is no URL such as http:\/\/127\.0\.0\.1:1234$/,
     ],
     ["relay", ["--port", "many"], /^Cannot use --port many: it takes a whole number from 0 to 65535\. Try --help$/],
-    ["relay", ["--host", "203.0.113.1", "--port", "0"], /^Cannot listen on .+: it is no address of this machine\. Try/],
+    [
+      "relay",
+      ["--host", "203.0.113.1", "--port", "0", "--insecure"],
+      /^Cannot listen on .+: it is no address of this machine\. Try/,
+    ],
+    [
+      "relay",
+      ["--host", "0.0.0.0", "--port", "0"],
+      /^Cannot listen on 0\.0\.0\.0 without a token: anybody .+ could call\. Name one with --token, or let/,
+    ],
+    [
+      "sink",
+      ["--host", "0.0.0.0", "--port", "0"],
+      /^Cannot listen on 0\.0\.0\.0 without a token: anybody .+ could call\. Name one with --token, or let/,
+    ],
+    [
+      "relay",
+      ["--sink-token", "short", "--port", "0"],
+      /^Cannot use token: it takes 16 to 256 printable ASCII characters, no blank$/,
+    ],
     [
       "sink",
       ["--record", "/nowhere/posts.log", "--port", "0"],

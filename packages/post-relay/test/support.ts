@@ -20,6 +20,11 @@ import {
   startSink,
 } from "../src/index.ts";
 
+/** What callers of an open server must show. */
+export const TOKEN = "correct-horse-battery";
+/** What the sink behind a relay wants. */
+export const SINK_TOKEN = "another-horse-battery";
+
 /** What the original's client posts. */
 export const EXAMPLE = { one: 1, two: 2 };
 
