@@ -2,12 +2,11 @@ import { checkDurations } from "@ipc/core/durations";
 import { DEFAULT_MAX_FRAME_BYTES } from "@ipc/core/framing";
 import { DEFAULT_WAIT_MS } from "@ipc/core/retry";
 import { whenAborted } from "@ipc/core/when-aborted";
-import { Exchange, type Outcome } from "./exchange.ts";
+import { type BatchRequest, Exchange, InFlight } from "./exchange.ts";
 import { openHttpLink } from "./http-client.ts";
-import { InFlight } from "./in-flight.ts";
 import { checkLimits, withDefaults } from "./limits.ts";
 import { type ClientEvent, type OpenLink, resetError } from "./link.ts";
-import { type Params, requestText, tooLarge } from "./protocol.ts";
+import { type Outcome, type Params, tooLarge } from "./protocol.ts";
 import { openTcpLink } from "./tcp-client.ts";
 
 /** Defaults of options left out. */
@@ -41,58 +40,49 @@ export async function connect(url: string, options: ClientOptions = {}): Promise
   let closing: Promise<void> | undefined;
   let lastId = 0;
 
-  /** Sends one message, whose requests have the ids `firstId` and those that follow; `ids` are those of its calls. */
-  function send(text: string, firstId: number, count: number, ids: readonly number[], options: CallOptions) {
+  function send(requests: readonly BatchRequest[], isBatch: boolean, options: CallOptions) {
     const { timeoutMs: limitMs = timeoutMs, signal } = options;
+    if (closing !== undefined) throw closedError(url);
+    signal?.throwIfAborted();
+    if (limitMs !== timeoutMs) checkDurations({ timeoutMs: limitMs });
+    const exchange = new Exchange(requests, isBatch, lastId + 1);
+    lastId += requests.length;
+    const { bytes, size } = exchange;
+    if (bytes.length > maxFrameBytes) throw tooLarge("send", bytes.length, maxFrameBytes);
+    const waitingBytes = inFlight.bytes + link.bufferedBytes;
+    if (waitingBytes + size > maxInFlightBytes) throw tooMuch(bytes.length, waitingBytes, maxInFlightBytes);
+    exchange.deadline = performance.now() + limitMs;
+    if (signal) exchange.forgetSignal = whenAborted(signal, () => exchange.fail(signal.reason));
+    inFlight.add(exchange);
     return new Promise<readonly Outcome[]>((resolve) => {
-      if (closing !== undefined) throw closedError(url);
-      signal?.throwIfAborted();
-      if (limitMs !== timeoutMs) checkDurations({ timeoutMs: limitMs });
-      const exchange = new Exchange(text, firstId, count, ids, (outcomes) => {
+      exchange.onDone = (outcomes) => {
         inFlight.delete(exchange);
-        exchange.forgetSignal?.();
-        link.forget(exchange);
         resolve(outcomes);
-      });
-      const { bytes, size } = exchange;
-      if (bytes.length > maxFrameBytes) throw tooLarge("send", bytes.length, maxFrameBytes);
-      const waitingBytes = inFlight.bytes + link.bufferedBytes;
-      if (waitingBytes + size > maxInFlightBytes) throw tooMuch(bytes.length, waitingBytes, maxInFlightBytes);
-      exchange.deadline = performance.now() + limitMs;
-      if (signal) exchange.forgetSignal = whenAborted(signal, () => exchange.fail(signal.reason));
-      inFlight.add(exchange);
+      };
       link.send(exchange);
     });
   }
 
   async function call(method: string, params?: Params, options: CallOptions = {}): Promise<unknown> {
-    const id = ++lastId;
-    return onlyValue(await send(requestText(method, params, id), id, 1, [id], options));
+    return onlyValue(await send([{ method, params }], false, options));
   }
 
   async function notify(method: string, params?: Params, options: CallOptions = {}): Promise<void> {
-    onlyValue(await send(requestText(method, params, undefined), 0, 1, [], options));
+    onlyValue(await send([{ method, params, isNotification: true }], false, options));
   }
 
   async function batch(requests: readonly BatchRequest[], options: CallOptions = {}): Promise<readonly Outcome[]> {
     // An empty one is an error on the wire (section 6).
     if (requests.length === 0) return [];
     if (requests.length > maxBatch) throw tooMany(requests.length, maxBatch);
-    const firstId = lastId + 1;
-    lastId += requests.length;
-    const ids: number[] = [];
-    const texts = requests.map(({ method, params, isNotification = false }, index) => {
-      if (!isNotification) ids.push(firstId + index);
-      return requestText(method, params, isNotification ? undefined : firstId + index);
-    });
-    return await send(`[${texts.join(",")}]`, firstId, requests.length, ids, options);
+    return await send(requests, true, options);
   }
 
   async function closeAll() {
-    for (const exchange of inFlight.all.filter(({ isWaiting }) => isWaiting)) exchange.fail(closedError(url));
+    for (const exchange of inFlight.all) if (exchange.isWaiting) exchange.fail(closedError(url));
     await inFlight.drained(graceMs);
     const late = resetError(url, new Error(`no reply came within ${graceMs} ms of close()`));
-    for (const exchange of [...inFlight.all]) exchange.fail(late);
+    for (const exchange of inFlight.all) exchange.fail(late);
     await link.close();
   }
   function close() {
@@ -136,14 +126,6 @@ export interface CallOptions {
   signal?: AbortSignal | undefined;
 }
 
-/** One request of a batch. */
-export interface BatchRequest {
-  method: string;
-  params?: Params | undefined;
-  /** Is not answered; its outcome is `undefined`. @default {false} */
-  isNotification?: boolean | undefined;
-}
-
 /** A way to call the methods of a server; connects again by itself. */
 export interface Client {
   readonly url: string;
@@ -157,7 +139,11 @@ export interface Client {
    *   client is closed · `ERR_FRAME_TOO_LARGE` · `ERR_INVALID_RESPONSE` · `ERR_HTTP_STATUS`.
    */
   call(method: string, params?: Params, options?: CallOptions): Promise<unknown>;
-  /** Calls a method that nobody answers: resolves when it is sent, over HTTP when the server has taken it. */
+  /**
+   * Calls a method without wanting an answer: resolves when it is sent, over HTTP when the method has ended.
+   *
+   * @throws {Error} as `call()` when it could not be sent. Over TCP what is lost after that is not told of.
+   */
   notify(method: string, params?: Params, options?: CallOptions): Promise<void>;
   /** Sends many requests as one message, and resolves with their outcomes in the same order. */
   batch(requests: readonly BatchRequest[], options?: CallOptions): Promise<readonly Outcome[]>;

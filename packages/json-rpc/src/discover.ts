@@ -1,19 +1,11 @@
 import type { Method } from "./method.ts";
 
-/** An OpenRPC document: https://spec.open-rpc.org. */
-export interface OpenRpcDocument {
-  openrpc: string;
-  info: { title: string; version: string };
-  servers: { name: string; url: string }[];
-  methods: { name: string; params: unknown[]; summary?: string; result?: unknown }[];
-}
-
 /**
- * Describes a server, as `rpc.discover` answers. A method without a description of its own is listed by its name alone.
+ * Describes a server, as `rpc.discover` answers: an OpenRPC document (https://spec.open-rpc.org). A method without a description of its own is listed by its name alone.
  *
  * @param urls Where the server listens.
  */
-export function describeServer(methods: Readonly<Record<string, Method>>, urls: readonly string[]): OpenRpcDocument {
+export function describeServer(methods: Readonly<Record<string, Method>>, urls: readonly string[]) {
   return {
     openrpc: "1.3.2",
     info: { title: "json-rpc", version: "1.0.0" },

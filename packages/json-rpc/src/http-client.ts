@@ -5,7 +5,7 @@ import { formatAddress, parseAddress } from "@ipc/core/url";
 import { Client, type Dispatcher } from "undici";
 import type { Exchange } from "./exchange.ts";
 import { type Link, type LinkOptions, resetError, unexpected } from "./link.ts";
-import { invalidResponse, isObject, parseResponse, RpcError, textOf, tooLarge } from "./protocol.ts";
+import { idOf, invalidResponse, isObject, outcomeOf, RpcError, textOf, tooLarge } from "./protocol.ts";
 
 /**
  * A POST a message, over connections that stay open between them.
@@ -44,7 +44,7 @@ class HttpLink implements Link {
 
   send(exchange: Exchange): void {
     const post = new Post(this, exchange);
-    exchange.carrier = post;
+    exchange.onForgotten = () => post.cancel();
     this.carry(post);
   }
 
@@ -75,10 +75,6 @@ class HttpLink implements Link {
     this.#queue.delete(post);
   }
 
-  forget(exchange: Exchange): void {
-    exchange.carrier?.cancel();
-  }
-
   async close(): Promise<void> {
     await Promise.all(this.#connections.map((connection) => connection.destroy()));
   }
@@ -93,6 +89,7 @@ class Post implements Dispatcher.DispatchHandler {
   #connection: Client | undefined;
   #controller: Dispatcher.DispatchController | undefined;
   #status = 0;
+  #complaint: Error | undefined;
   readonly #chunks: Buffer[] = [];
   #bytes = 0;
   #pauseMs = FIRST_PAUSE_MS;
@@ -148,19 +145,21 @@ class Post implements Dispatcher.DispatchHandler {
     if (body instanceof Error && isOk) exchange.fail(body);
     if (!(body instanceof Error)) for (const reply of Array.isArray(body) ? body : [body]) this.#settle(reply, isOk);
     // What has an outcome by now keeps it.
+    if (this.#complaint) exchange.fail(this.#complaint);
     if (isOk) exchange.finish();
     else exchange.fail(statusError(this.#link.url, this.#status, body));
   }
 
   #settle(reply: unknown, isOk: boolean) {
-    const response = parseResponse(reply);
-    if (this.#exchange.reply(response)) return;
-    const isAboutAll = "error" in response && (response.id ?? null) === null;
-    // Without an id it is about all that was sent. What is no JSON-RPC, as a problem of HTTP, is told by its status.
-    if (isAboutAll && (isOk || response.error instanceof RpcError)) this.#exchange.fail(response.error);
+    const id = idOf(reply);
+    if (this.#exchange.settle(id, reply)) return;
+    const outcome = outcomeOf(reply);
+    const error = id === null && outcome.status === "rejected" ? outcome.reason : undefined;
+    // Without an id it is about what has no reply of its own. What is no JSON-RPC is told by its status.
+    if (error && (isOk || error instanceof RpcError)) this.#complaint = error;
     else if (isOk) {
       const { url, options } = this.#link;
-      tell(options.onEvent, { type: "dropped", url, error: unexpected(response) });
+      tell(options.onEvent, { type: "dropped", url, error: unexpected(reply) });
     }
   }
 

@@ -6,14 +6,14 @@
  */
 import type { AddressInfo } from "node:net";
 import { createHttpCloser } from "@ipc/core/http-close";
-import { createHttpGuard, type HttpGuardOptions, PROBLEM_JSON, problem } from "@ipc/core/http-guard";
+import { createHttpGuard, type HttpGuardOptions, PROBLEM_JSON, type Problem, problem } from "@ipc/core/http-guard";
+import { problemOf, refuseExpectation, refuseUnreadable } from "@ipc/core/http-problems";
 import { listenError } from "@ipc/core/listen-error";
 import { tell } from "@ipc/core/tell";
 import { formatAddress } from "@ipc/core/url";
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from "fastify";
 import { Caller, peerOf } from "./caller.ts";
-import type { Dispatch } from "./dispatcher.ts";
-import { answerClientError, answerExpectation } from "./http-errors.ts";
+import { type Answer, type Dispatcher, PARSE_ERROR } from "./dispatcher.ts";
 
 /** Where and how it listens. All durations in ms. */
 export interface HttpOptions extends HttpGuardOptions {
@@ -38,9 +38,9 @@ export interface RejectedEvent {
 }
 
 /** Listens. @throws {Error} `EADDRINUSE`, `EACCES`, `EADDRNOTAVAIL`, with the URL in its text. */
-export async function startHttp(options: HttpOptions, dispatch: Dispatch) {
+export async function startHttp(options: HttpOptions, dispatcher: Dispatcher) {
   const { host, port, maxConnections, graceMs } = options;
-  const app = createApp(options, dispatch);
+  const app = createApp(options, dispatcher);
   const closeServer = createHttpCloser(app.server);
   app.server.maxConnections = maxConnections;
   try {
@@ -59,36 +59,33 @@ export async function startHttp(options: HttpOptions, dispatch: Dispatch) {
   };
 }
 
-function createApp(options: HttpOptions, dispatch: Dispatch): FastifyInstance {
+function createApp(options: HttpOptions, dispatcher: Dispatcher): FastifyInstance {
   const { onEvent } = options;
   const guard = createHttpGuard(options);
-  const reasons: Record<number, string> = {
-    413: `the body is above ${options.maxFrameBytes} bytes`,
-    415: "send it as application/json",
-  };
+  const details = { 413: `the body is above ${options.maxFrameBytes} bytes`, 415: "send it as application/json" };
   const app = fastify({
     bodyLimit: options.maxFrameBytes,
     requestTimeout: options.requestTimeoutMs,
     connectionTimeout: options.idleTimeoutMs,
     keepAliveTimeout: options.idleTimeoutMs,
     http: { headersTimeout: options.headersTimeoutMs, connectionsCheckingInterval: 1_000, requireHostHeader: false },
-    clientErrorHandler: answerClientError,
-    frameworkErrors: (error, request, reply) => reject(request, reply, 400, error.message),
+    clientErrorHandler: refuseUnreadable,
+    frameworkErrors: (error, request, reply) => reject(request, reply, problem(400, error.message)),
     exposeHeadRoutes: false,
   });
 
-  function reject(request: FastifyRequest, reply: FastifyReply, status: number, reason: string) {
+  function reject(request: FastifyRequest, reply: FastifyReply, found: Problem) {
+    const { status, detail: reason } = found;
     tell(onEvent, { type: "rejected", peer: peerOf(request.socket), status, reason });
-    return reply.code(status).type(PROBLEM_JSON).send(problem(status, reason));
+    return reply.code(status).type(PROBLEM_JSON).send(found);
   }
 
-  app.server.on("checkExpectation", answerExpectation);
+  app.server.on("checkExpectation", refuseExpectation);
   app.addHook("onRequest", (request, reply, done) => {
     const refused = guard(request.raw);
-    if (refused) reject(request, reply, refused.status, refused.detail);
-    else if (request.raw.httpVersion === "1.1" && !request.headers.host) reject(request, reply, 400, "it has no Host");
-    else if (request.headers["content-encoding"] !== undefined) reject(request, reply, 415, "send it uncompressed");
-    else done();
+    if (refused) reject(request, reply, refused);
+    else if (request.headers["content-encoding"] === undefined) done();
+    else reject(request, reply, problem(415, "send it uncompressed"));
   });
   // The bytes as they are: what is no JSON is for JSON-RPC to answer.
   app.removeAllContentTypeParsers();
@@ -96,21 +93,26 @@ function createApp(options: HttpOptions, dispatch: Dispatch): FastifyInstance {
 
   app.post("/", (request, reply) => {
     // Without a body and a type fastify asks no parser.
-    if (!(request.body instanceof Uint8Array)) return void reject(request, reply, 415, reasons[415] ?? "");
-    const isJson = dispatch(request.body, new Caller(request.socket, reply.raw), (text) => {
-      if (text === undefined) reply.code(204).send();
-      else reply.header("content-type", "application/json; charset=utf-8").send(text);
-    });
-    if (!isJson)
+    if (!(request.body instanceof Uint8Array)) return void reject(request, reply, problem(415, details[415]));
+    let answer: Answer | Promise<Answer>;
+    try {
+      answer = dispatcher.dispatch(request.body, new Caller(request.socket, reply.raw));
+    } catch {
       tell(onEvent, { type: "rejected", peer: peerOf(request.socket), status: 200, reason: "it was no JSON" });
+      answer = PARSE_ERROR;
+    }
+    if (answer instanceof Promise) void answer.then((text) => send(reply, text));
+    else send(reply, answer);
   });
   app.setNotFoundHandler((request, reply) => {
-    if (!/^\/(\?|$)/.test(request.url)) return reject(request, reply, 404, "JSON-RPC is at /");
-    return reject(request, reply.header("allow", "POST"), 405, "JSON-RPC is sent by POST");
+    if (!/^\/(\?|$)/.test(request.url)) return reject(request, reply, problem(404, "JSON-RPC is at /"));
+    return reject(request, reply.header("allow", "POST"), problem(405, "JSON-RPC is sent by POST"));
   });
-  app.setErrorHandler<Error & { statusCode?: number }>((error, request, reply) => {
-    const { statusCode: status = 500, message } = error;
-    return reject(request, reply, status, reasons[status] ?? (status < 500 ? message : "something went wrong here"));
-  });
+  app.setErrorHandler((error, request, reply) => reject(request, reply, problemOf(error, details)));
   return app;
+}
+
+function send(reply: FastifyReply, answer: Answer): void {
+  if (answer === undefined) reply.code(204).send();
+  else reply.header("content-type", "application/json; charset=utf-8").send(answer);
 }

@@ -1,5 +1,4 @@
 export {
-  type BatchRequest,
   type CallOptions,
   CLIENT_DEFAULTS,
   type Client,
@@ -7,7 +6,7 @@ export {
   connect,
 } from "./client.ts";
 export { describeEvent } from "./describe-event.ts";
-export type { Outcome } from "./exchange.ts";
+export type { BatchRequest } from "./exchange.ts";
 export type { ClientEvent } from "./link.ts";
 export {
   type CallContext,
@@ -19,5 +18,5 @@ export {
   type MethodDoc,
 } from "./method.ts";
 export { METHODS } from "./methods.ts";
-export { ERROR_CODES, type Params, RpcError } from "./protocol.ts";
+export { ERROR_CODES, type Outcome, type Params, RpcError } from "./protocol.ts";
 export { SERVER_DEFAULTS, type Server, type ServerEvent, type ServerOptions, startServer } from "./server.ts";

@@ -1,13 +1,10 @@
-import type { Exchange } from "./exchange.ts";
-import type { InFlight } from "./in-flight.ts";
-import type { Response } from "./protocol.ts";
+import type { Exchange, InFlight } from "./exchange.ts";
+import { idOf, outcomeOf } from "./protocol.ts";
 
 /** How messages get to the server and replies back. */
 export interface Link {
   /** Sends a message, as soon as there is a connection, and hands it its replies; fails it when the connection is lost. */
   send(exchange: Exchange): void;
-  /** It has ended: nobody waits for it any more. */
-  forget(exchange: Exchange): void;
   /** What was sent has no reply in time. */
   suspect?(exchange: Exchange): void;
   /** Bytes that the system has not taken yet. */
@@ -48,15 +45,10 @@ export function resetError(url: string, cause: Error): Error {
 }
 
 /** A reply that belongs to nothing. */
-export function unexpected(response: Response): Error {
-  const cause = "error" in response ? response.error : undefined;
-  const why =
-    (response.id ?? null) === null && cause ? cause.message : `nobody waits for id ${JSON.stringify(response.id)}`;
+export function unexpected(reply: unknown): Error {
+  const outcome = outcomeOf(reply);
+  const cause = outcome.status === "rejected" ? outcome.reason : undefined;
+  const id = idOf(reply);
+  const why = id === null && cause ? cause.message : `nobody waits for id ${JSON.stringify(id)}`;
   return new Error(`Cannot use reply: ${why}`, { cause });
 }
-
-/**
- * 16: each so many messages go out at once instead of at the end of the turn; while the other side works on them, the next
- * are made. That takes longer than the system takes to send them.
- */
-export const EAGER_MESSAGES = 16;

@@ -15,6 +15,12 @@ export const ERROR_CODES = {
   busy: -32000,
 } as const;
 
+/**
+ * 16: over TCP each so many messages go out at once instead of at the end of the turn; while the other side works on them,
+ * the next are made. That takes longer than the system takes to send them.
+ */
+export const EAGER_MESSAGES = 16;
+
 /** By position or by name (section 4.2). */
 export type Params = readonly unknown[] | Readonly<Record<string, unknown>>;
 
@@ -33,8 +39,8 @@ export class RpcError extends Error {
   }
 }
 
-/** One reply (section 5). `id` is null when the other side could not tell what it replies to. */
-export type Response = { id: unknown; result: unknown } | { id: unknown; error: Error };
+/** How a call ended: what it gave, or why it failed. */
+export type Outcome = PromiseSettledResult<unknown>;
 
 /**
  * The text of a message. JSON is UTF-8 (RFC 8259 section 8.1).
@@ -60,19 +66,26 @@ export function requestText(method: string, params: Params | undefined, id: numb
   return params === undefined ? start + end : `${start},"params":${JSON.stringify(params)}${end}`;
 }
 
-/** Reads one reply; one that breaks the rules is an `ERR_INVALID_RESPONSE` to the call that it names. */
-export function parseResponse(value: unknown): Response {
-  if (!isObject(value)) return { id: null, error: invalidResponse("it is no object") };
-  const { jsonrpc, id, result, error } = value;
-  const hasResult = Object.hasOwn(value, "result");
-  if (jsonrpc !== "2.0") return { id, error: invalidResponse("it is not of JSON-RPC 2.0") };
-  if (hasResult === Object.hasOwn(value, "error"))
-    return { id, error: invalidResponse("it needs a result or an error") };
-  if (hasResult) return { id, result };
+/** What a reply says (section 5); one that breaks the rules is an `ERR_INVALID_RESPONSE`. */
+export function outcomeOf(reply: unknown): Outcome {
+  if (!isObject(reply)) return broken("it is no object");
+  const { jsonrpc, result, error } = reply;
+  if (jsonrpc !== "2.0") return broken("it is not of JSON-RPC 2.0");
+  if ((result !== undefined) === (error !== undefined)) return broken("it needs a result or an error");
+  if (result !== undefined) return { status: "fulfilled", value: result };
   if (!isObject(error) || !Number.isInteger(error["code"]) || typeof error["message"] !== "string") {
-    return { id, error: invalidResponse("its error has no code or no message") };
+    return broken("its error has no code or no message");
   }
-  return { id, error: new RpcError(Number(error["code"]), error["message"], error["data"]) };
+  return { status: "rejected", reason: new RpcError(Number(error["code"]), error["message"], error["data"]) };
+}
+
+function broken(why: string): Outcome {
+  return { status: "rejected", reason: invalidResponse(why) };
+}
+
+/** The id that a reply names; null where it could not tell what it replies to. */
+export function idOf(reply: unknown): unknown {
+  return isObject(reply) ? (reply["id"] ?? null) : null;
 }
 
 /** A reply that breaks the rules. */

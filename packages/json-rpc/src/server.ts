@@ -3,9 +3,8 @@ import type { HttpGuardOptions } from "@ipc/core/http-guard";
 import { TCP_SERVER_DEFAULTS, type TcpServerEvent } from "@ipc/core/tcp-server";
 import { tell } from "@ipc/core/tell";
 import { describeServer } from "./discover.ts";
-import { createDispatcher } from "./dispatcher.ts";
+import { Dispatcher } from "./dispatcher.ts";
 import { type RejectedEvent, startHttp } from "./http-server.ts";
-import { createJaysonServer } from "./jayson-server.ts";
 import { checkLimits, withDefaults } from "./limits.ts";
 import type { Method } from "./method.ts";
 import { METHODS } from "./methods.ts";
@@ -91,16 +90,15 @@ export async function startServer(options: ServerOptions = {}): Promise<Server> 
   const { headersTimeoutMs, requestTimeoutMs, frameTimeoutMs, idleTimeoutMs, graceMs } = settings;
   checkLimits(settings, { headersTimeoutMs, requestTimeoutMs, frameTimeoutMs, idleTimeoutMs, graceMs });
   const urls: [http: string, tcp: string] = ["", ""];
-  const onThrown = (error: Error, method: string, peer: string) =>
-    tell(onEvent, { type: "threw", peer, method, error });
 
-  // jayson knows what a request is, finds its method and makes its reply; carrying the bytes is ours.
-  const onBusy = () => tell(onEvent, { type: "busy", maxCalls: settings.maxCalls });
-  const discover = { "rpc.discover": () => describeServer(methods, urls) };
-  const jayson = createJaysonServer({ ...discover, ...methods }, { ...settings, onThrown, onBusy });
-  const dispatch = createDispatcher(jayson, { ...settings, onUnsendable: onThrown });
-  const http = await startHttp(settings, dispatch);
-  const tcp = await startTcp({ ...settings, port: settings.tcpPort }, dispatch).catch(async (error) => {
+  const described = { "rpc.discover": () => describeServer(methods, urls), ...methods };
+  const dispatcher = new Dispatcher(described, {
+    ...settings,
+    onThrown: (error, method, peer) => tell(onEvent, { type: "threw", peer, method, error }),
+    onBusy: () => tell(onEvent, { type: "busy", maxCalls: settings.maxCalls }),
+  });
+  const http = await startHttp(settings, dispatcher);
+  const tcp = await startTcp({ ...settings, port: settings.tcpPort }, dispatcher).catch(async (error) => {
     await http.close();
     throw error;
   });

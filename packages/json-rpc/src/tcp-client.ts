@@ -4,10 +4,9 @@ import { connectTcp, endSocket } from "@ipc/core/sockets";
 import { tell } from "@ipc/core/tell";
 import { createTextLineDecoder } from "@ipc/core/text-lines";
 import { createFrameWriter, type FrameWriter } from "@ipc/core/write-frames";
-import type { Exchange } from "./exchange.ts";
-import type { InFlight } from "./in-flight.ts";
-import { EAGER_MESSAGES, type Link, type LinkOptions, resetError, unexpected } from "./link.ts";
-import { parseResponse, requestText } from "./protocol.ts";
+import type { Exchange, InFlight } from "./exchange.ts";
+import { type Link, type LinkOptions, resetError, unexpected } from "./link.ts";
+import { EAGER_MESSAGES, idOf, outcomeOf, requestText } from "./protocol.ts";
 
 /**
  * One connection for many calls at once: replies come in any order and find their call by its id. It is opened again when
@@ -91,6 +90,7 @@ class TcpLink implements Link {
       return;
     }
     exchange.isWaiting = true;
+    exchange.onForgotten = () => this.#waiting.delete(exchange);
     this.#waiting.add(exchange);
     this.#opening ??= this.#reopen();
   }
@@ -109,9 +109,9 @@ class TcpLink implements Link {
     exchange.isWaiting = false;
     exchange.isSent = true;
     // As Nagle does (RFC 896): what finds nothing on its way goes at once, the rest waits for company.
-    const isAlone = this.#inFlight.all.length === 1;
+    const isAlone = this.#inFlight.count === 1;
     const mayGoOn = writer.write(exchange.bytes, isAlone || ++this.#sent % EAGER_MESSAGES === 0);
-    if (exchange.ids.length > 0) return;
+    if (exchange.isOwed) return;
     // A notification is done when it is sent; a sender that awaits it does not outrun the server.
     if (mayGoOn) return exchange.finish();
     writer.drained().then(
@@ -121,30 +121,28 @@ class TcpLink implements Link {
   }
 
   #receive(message: unknown) {
-    if (Array.isArray(message)) for (const each of message) this.#settle(each);
-    else this.#settle(message);
+    const replies = Array.isArray(message) ? message : [message];
+    // What the first reply to a batch belongs to, the others mostly belong to as well.
+    const likely = this.#inFlight.find(idOf(replies[0]));
+    for (const reply of replies) this.#settle(reply, likely);
   }
 
-  #settle(message: unknown) {
-    const response = parseResponse(message);
-    const { id } = response;
-    if (typeof id === "number" && this.#inFlight.find(id)?.reply(response)) return;
+  #settle(reply: unknown, likely: Exchange | undefined) {
+    const id = idOf(reply);
+    if (likely?.settle(id, reply) || this.#inFlight.find(id)?.settle(id, reply)) return;
     if (id === QUESTION_ID) return;
+    const outcome = outcomeOf(reply);
     // The server could not read something: which message it was nobody knows, but it may be why it hangs up next.
-    if ("error" in response && id === null) this.#complaint = response.error;
-    tell(this.#options.onEvent, { type: "dropped", url: this.#url, error: unexpected(response) });
-  }
-
-  forget(exchange: Exchange): void {
-    this.#waiting.delete(exchange);
+    if (id === null && outcome.status === "rejected") this.#complaint = outcome.reason;
+    tell(this.#options.onEvent, { type: "dropped", url: this.#url, error: unexpected(reply) });
   }
 
   /** A method may be slow; a server that does not even answer whether it is there is gone, or half open. */
-  suspect(exchange: Exchange): void {
+  suspect({ deadline }: Exchange): void {
     const socket = this.#socket;
     const askedAt = performance.now();
     const { timeoutMs } = this.#options;
-    if (!socket?.writable || this.#question || this.#heardAt > exchange.deadline - timeoutMs) return;
+    if (!socket?.writable || this.#question || this.#heardAt > deadline - timeoutMs) return;
     this.#writer?.write(Buffer.from(requestText("rpc.ping", undefined, QUESTION_ID)));
     this.#question = setTimeout(() => {
       // Timers run before what has come meanwhile is read: judged is after that.
@@ -162,7 +160,7 @@ class TcpLink implements Link {
     clearTimeout(this.#question);
     this.#question = undefined;
     const error = resetError(this.#url, cause);
-    for (const exchange of this.#inFlight.all.filter(({ isSent }) => isSent)) exchange.fail(error);
+    for (const exchange of this.#inFlight.all) if (exchange.isSent) exchange.fail(error);
     tell(this.#options.onEvent, { type: "disconnected", url: this.#url, error: cause });
   }
 

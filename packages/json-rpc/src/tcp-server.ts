@@ -5,14 +5,13 @@
  * @module
  */
 import type { Socket } from "node:net";
-import { type FrameError, lineFraming } from "@ipc/core/framing";
+import { lineFraming } from "@ipc/core/framing";
 import { readFrames } from "@ipc/core/read-frames";
 import { startTcpServer, type TcpServer, type TcpServerOptions } from "@ipc/core/tcp-server";
 import { createFrameWriter, type FrameWriter } from "@ipc/core/write-frames";
 import { Caller } from "./caller.ts";
-import { type Dispatch, errorText } from "./dispatcher.ts";
-import { EAGER_MESSAGES } from "./link.ts";
-import { ERROR_CODES } from "./protocol.ts";
+import { type Answer, type Dispatcher, errorText, PARSE_ERROR } from "./dispatcher.ts";
+import { EAGER_MESSAGES, ERROR_CODES } from "./protocol.ts";
 
 /** Where and how it listens. All durations in ms. */
 export interface TcpOptions extends TcpServerOptions {
@@ -23,31 +22,22 @@ export interface TcpOptions extends TcpServerOptions {
 }
 
 /** Listens. @throws {Error} `EADDRINUSE`, `EACCES`, `EADDRNOTAVAIL`, with the URL in its text. */
-export function startTcp(options: TcpOptions, dispatch: Dispatch): Promise<TcpServer> {
-  return startTcpServer(options, (socket, signal) => serveLines(socket, signal, options, dispatch));
-}
-
-async function serveLines(socket: Socket, signal: AbortSignal, options: TcpOptions, dispatch: Dispatch): Promise<void> {
-  const calls = new Connection(socket);
-  try {
-    for await (const lines of readFrames(socket, lineFraming.createDecoder(options), { ...options, signal })) {
-      for (const line of lines) {
-        // Closed, since any web page could have HTTP sent here with a call as a line of its body.
-        if (!calls.begin(line, dispatch, lines.length === 1)) throw new Error("Cannot read message: it is no JSON");
+export function startTcp(options: TcpOptions, dispatcher: Dispatcher): Promise<TcpServer> {
+  return startTcpServer(options, async (socket, signal) => {
+    const calls = new Connection(socket, dispatcher);
+    try {
+      for await (const lines of readFrames(socket, lineFraming.createDecoder(options), { ...options, signal })) {
+        for (const line of lines) calls.begin(line, lines.length === 1);
+        await calls.below(options.maxInFlightBytes);
       }
-      await calls.below(options.maxInFlightBytes);
+    } catch (error) {
+      calls.complain(error);
+      throw error;
+    } finally {
+      // What was begun is answered, also when the client has ended its side or the server is closing.
+      await calls.below(0);
     }
-  } catch (error) {
-    if (isTooLarge(error)) calls.complain(error.message);
-    throw error;
-  } finally {
-    // What was begun is answered, also when the client has ended its side or the server is closing.
-    await calls.below(0);
-  }
-}
-
-function isTooLarge(error: unknown): error is FrameError {
-  return error instanceof RangeError && "code" in error && error.code === "ERR_FRAME_TOO_LARGE";
+  });
 }
 
 /** 8 KiB: the same for long answers, as those to batches. */
@@ -56,6 +46,7 @@ const EAGER_BYTES = 8_192;
 /** The calls of one connection. */
 class Connection {
   readonly #socket: Socket;
+  readonly #dispatcher: Dispatcher;
   readonly #writer: FrameWriter;
   readonly #caller: Caller;
   #inFlightBytes = 0;
@@ -63,33 +54,44 @@ class Connection {
   #mayGoOn = true;
   #wake: (() => void) | undefined;
 
-  constructor(socket: Socket) {
+  constructor(socket: Socket, dispatcher: Dispatcher) {
     this.#socket = socket;
+    this.#dispatcher = dispatcher;
     this.#caller = new Caller(socket, socket);
     // The dispatcher has a limit of its own, and answers what is above it.
     this.#writer = createFrameWriter(socket, lineFraming, { maxFrameBytes: 0xffff_ffff });
     socket.once("close", () => this.#wake?.());
   }
 
-  /** Runs what a line asks for. Returns whether it was JSON. */
-  begin(line: Uint8Array, dispatch: Dispatch, isAlone: boolean): boolean {
+  /** Runs what a line asks for. @throws {SyntaxError} for what is no JSON. */
+  begin(line: Uint8Array, isAlone: boolean): void {
+    const answer = this.#dispatcher.dispatch(line, this.#caller);
+    if (!(answer instanceof Promise)) {
+      this.#write(answer, isAlone);
+      return;
+    }
     const bytes = line.length;
     this.#inFlightBytes += bytes;
-    return dispatch(line, this.#caller, (text) => this.#answer(text, bytes, isAlone));
+    void answer.then((text) => {
+      this.#inFlightBytes -= bytes;
+      this.#write(text, isAlone);
+      this.#wake?.();
+    });
   }
 
-  #answer(text: string | undefined, bytes: number, isAlone: boolean) {
-    this.#inFlightBytes -= bytes;
-    if (text !== undefined && this.#socket.writable) {
-      const isMuch = ++this.#answers % EAGER_MESSAGES === 0 || this.#writer.queuedBytes + text.length >= EAGER_BYTES;
-      this.#mayGoOn = this.#writer.write(Buffer.from(text), isAlone || isMuch);
+  #write(text: Answer, isAlone: boolean) {
+    if (text === undefined || !this.#socket.writable) return;
+    const isMuch = ++this.#answers % EAGER_MESSAGES === 0 || this.#writer.queuedBytes + text.length >= EAGER_BYTES;
+    this.#mayGoOn = this.#writer.write(Buffer.from(text), isAlone || isMuch);
+  }
+
+  /** Tells why the connection is closed, where that is what the client sent. */
+  complain(error: unknown): void {
+    // Closed, since any web page could have HTTP sent here with a call as a line of its body.
+    if (error instanceof SyntaxError) this.#write(PARSE_ERROR, false);
+    else if (error instanceof RangeError) {
+      this.#write(errorText(ERROR_CODES.invalidRequest, "Invalid Request", error.message), false);
     }
-    this.#wake?.();
-  }
-
-  /** Tells why the connection is closed. */
-  complain(reason: string) {
-    this.#answer(errorText(ERROR_CODES.invalidRequest, "Invalid Request", reason), 0, false);
   }
 
   /** Resolves when no more than so many bytes of messages have no answer yet, and the client takes its answers. */

@@ -5,7 +5,7 @@ import test, { type TestContext } from "node:test";
 import { startProgram } from "@ipc/core/child";
 import { signalled, until } from "@ipc/core/testing";
 import { type ClientEvent, connect, RpcError, startServer } from "../src/index.ts";
-import { bin, dial, listen, listenLines, open, post, receive, sendLines, serve } from "./support.ts";
+import { bin, type Call, dial, listen, listenLines, open, post, receive, sendLines, serve } from "./support.ts";
 
 const timeout = 20_000;
 const result = (id: unknown, value: unknown) => JSON.stringify({ jsonrpc: "2.0", id, result: value });
@@ -121,7 +121,32 @@ test("tcp: a slow method is no silence; a server that does not even answer for t
   });
   await assert.rejects(client.call("echo", ["2"]), { code: "ETIMEDOUT" });
   await stuck;
-  assert.equal(await client.call("echo", ["3"]), "3");
+  assert.equal(await client.call("echo", ["3"], { timeoutMs: 5_000 }), "3");
+});
+
+test("one reply to a batch without an id, or in another order, takes nothing from the others", {
+  timeout,
+}, async (t) => {
+  const unread = '{"jsonrpc":"2.0","id":null,"error":{"code":-32603,"message":"Internal error"}}';
+  // As the requests of a batch come: an array, of which the first is not answered by its id.
+  const answer = (batch: unknown) => {
+    // Asked whether it is still there.
+    if (!Array.isArray(batch)) return result((batch as Call).id, null);
+    const [, second, third] = batch;
+    return `[${unread},${result(third?.id, 3)},${result(second?.id, 2)}]`;
+  };
+  const tcp = await listenLines(t, (batch) => answer(batch));
+  const http = await listenHttp(t, (batch) => ({ body: answer(batch) }));
+  for (const url of [tcp, http]) {
+    const client = await open(t, url, { timeoutMs: url === tcp ? 1_000 : 5_000 });
+    const [first, ...others] = await client.batch(["a", "b", "c"].map((method) => ({ method })));
+    const expected = url === tcp ? "ETIMEDOUT" : -32603;
+    assert.equal(first?.status === "rejected" && first.reason.code, expected, url);
+    assert.deepEqual(
+      others.map((outcome) => outcome.status === "fulfilled" && outcome.value),
+      [2, 3],
+    );
+  }
 });
 
 test("tcp: what is no JSON, or too long, ends the connection and rejects what was on its way", {
@@ -193,6 +218,28 @@ test("http: a call that was sent is never sent twice", { timeout }, async (t) =>
   const outcomes = await Promise.allSettled(Array.from({ length: 20 }, () => client.call("echo", ["x"])));
   assert.ok(outcomes.every((outcome) => outcome.status === "rejected" && outcome.reason.code === "ECONNRESET"));
   assert.equal(posts, 20);
+});
+
+test("notify() and a cut: over HTTP it rejects; over TCP only what was still being sent does", {
+  timeout,
+}, async (t) => {
+  const http = await listen(t, (socket) => socket.on("data", () => socket.destroy()), "http");
+  await assert.rejects((await open(t, http)).notify("echo", ["x"]), { code: "ECONNRESET" });
+
+  const sockets: Socket[] = [];
+  const tcp = await listen(t, (socket) => void sockets.push(socket.pause()));
+  const client = await open(t, tcp);
+  const large = "x".repeat(1_000_000);
+  let isCut = false;
+  const sent = Array.from({ length: 20 }, () => client.notify("echo", [large]));
+  const early = sent.map((one) => one.then(() => !isCut));
+  assert.equal(await early[0], true, "what the system takes is sent, read or not");
+  isCut = true;
+  sockets[0]?.destroy();
+  const codes = (await Promise.allSettled(sent)).map((one) => one.status === "rejected" && one.reason.code);
+  assert.equal(codes[0], false, "what was sent is not told of any more");
+  assert.equal(codes.at(-1), "ECONNRESET");
+  await Promise.allSettled(early);
 });
 
 test("close() in the middle of a reconnection leaves no connection behind", { timeout }, async (t) => {

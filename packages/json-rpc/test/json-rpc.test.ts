@@ -4,7 +4,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { signalled, until } from "@ipc/core/testing";
 import * as openRpc from "@open-rpc/meta-schema";
 import { Ajv } from "ajv";
-import { connect, defineMethod, METHODS, type Outcome, RpcError, startServer } from "../src/index.ts";
+import { type ClientEvent, connect, defineMethod, METHODS, type Outcome, RpcError, startServer } from "../src/index.ts";
 import { dial, freeUrls, open, portOf, post, sendLines, serve } from "./support.ts";
 
 const timeout = 20_000;
@@ -149,6 +149,31 @@ for (const protocol of PROTOCOLS) {
     const pending = client.call("add", [1, 2]);
     await serve(t, { port: portOf(first.http), tcpPort: portOf(first.tcp) });
     assert.equal(await pending, 3);
+  });
+
+  test(`${protocol}: notify() rejects while nobody is there, and waits for somebody as long as it may take`, {
+    timeout,
+  }, async (t) => {
+    const got: unknown[] = [];
+    const methods = { ...METHODS, note: (params: unknown) => void got.push(params) };
+    const first = await serve(t, { methods });
+    const lost = signalled();
+    const onEvent = ({ type }: ClientEvent) => void (type === "disconnected" && lost.resolve());
+    const client = await open(t, first[protocol], { onEvent });
+    await first.server.close();
+    if (protocol === "tcp") await lost.promise;
+    const nobody = {
+      code: "ENOTCONN",
+      message: `Cannot get reply from ${first[protocol]}: there was no connection in time`,
+    };
+    await assert.rejects(client.notify("note", ["lost"], { timeoutMs: 100 }), nobody);
+    const [outcome] = await client.batch([{ method: "note", isNotification: true }], { timeoutMs: 100 });
+    assert.equal(outcome?.status === "rejected" && outcome.reason.code, "ENOTCONN");
+    const pending = client.notify("note", ["late"]);
+    await serve(t, { methods, port: portOf(first.http), tcpPort: portOf(first.tcp) });
+    await pending;
+    await until(() => got.length > 0);
+    assert.deepEqual(got, [["late"]]);
   });
 
   test(`${protocol}: close() of the client lets replies that are owed come, then refuses`, { timeout }, async (t) => {

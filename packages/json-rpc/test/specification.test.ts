@@ -15,6 +15,8 @@ const parseError = error(-32700, "Parse error");
 const invalidRequest = error(-32600, "Invalid Request");
 const notFound = (id: string) => error(-32601, "Method not found", id);
 
+const tooLargeId = error(-32600, "Invalid Request", "null", "id is above 2^53 - 1");
+
 /** The examples of section 7 of the specification, as they stand there. */
 const EXAMPLES: readonly Vector[] = [
   ["positional 1", '{"jsonrpc": "2.0", "method": "subtract", "params": [42, 23], "id": 1}', result("19")],
@@ -71,6 +73,10 @@ const EDGES: readonly Vector[] = [
   ["an id is a text", call("echo", "[1]", '"a\\"b"'), result("1", '"a\\"b"')],
   ["an id is a fraction", call("echo", "[1]", "1.5"), result("1", "1.5")],
   ["an id is 0, which is not none", call("echo", "[1]", "0"), result("1", "0")],
+  ["the largest id", call("echo", "[1]", "9007199254740991"), result("1", "9007199254740991")],
+  ["an id that would come back as another", call("echo", "[1]", "9007199254740993"), tooLargeId],
+  ["an id that no number can hold", `[${call("echo", "[1]", "-1e400")}]`, `[${tooLargeId}]`],
+  ["two equal ids", `[${inside},${inside}]`, `[${result("2")},${result("2")}]`],
   ["an id is an object", call("echo", "[1]", "{}"), invalidRequest],
   ["an id is a boolean", call("echo", "[1]", "true"), invalidRequest],
   ["another version", '{"jsonrpc":"1.0","method":"echo","params":[1],"id":1}', invalidRequest],
@@ -82,6 +88,9 @@ const EDGES: readonly Vector[] = [
   ["JSON in JSON is not looked into", JSON.stringify(inside), invalidRequest],
   ["a bare null", "null", invalidRequest],
   ["nothing but blanks", "   ", parseError],
+  ["a carriage return at its end", `${inside}\r`, result("2")],
+  ["a bare NUL", call("echo", '["\u0000"]'), parseError],
+  ["an escaped NUL", call("echo", '["\\u0000"]'), result('"\\u0000"')],
   ["a byte order mark", `\ufeff${inside}`, parseError],
   [
     "the last of two equal names counts",
