@@ -1,14 +1,11 @@
 import { PORTS } from "@ipc/core/ports";
 import { closeOnSignal, runProgram } from "@ipc/core/process";
 import { printable, say, warn } from "@ipc/core/terminal";
-import { type ClientEvent, connect, CLIENT_DEFAULTS as defaults } from "../src/index.ts";
+import { TOKEN_ADVICE } from "@ipc/core/token";
+import { type ClientEvent, connect, CLIENT_FLAGS as flags } from "../src/client.ts";
 
-const flags = {
-  timeoutMs: { type: "number", default: defaults.timeoutMs, min: 1, help: "time for an answer" },
-  waitMs: { type: "number", default: defaults.waitMs, help: "time to wait for a server; 0 fails at once" },
-} as const;
 const summary = "Lists, adds, hears of it, changes twice at once, deletes.";
-const advice = { ERR_RATE_LIMIT: "Wait a minute, or start the server with --rate-limit 0" };
+const advice = { ...TOKEN_ADVICE, ERR_RATE_LIMIT: "Wait a minute, or start the server with --rate-limit 0" };
 
 await runProgram({ name: "rest-api client", summary, args: ["url"], flags, advice }, async (values, [url]) => {
   const onEvent = ({ type, url }: ClientEvent) => warn(`${type === "waiting" ? "waiting for" : "lost"} ${url}`);

@@ -1,17 +1,21 @@
-import type { IncomingMessage } from "node:http";
+import type { ServerResponse } from "node:http";
+import type { Socket } from "node:net";
 import cors from "@fastify/cors";
 import rateLimit from "@fastify/rate-limit";
 import { createHttpGuard, type Problem, problem } from "@ipc/core/http-guard";
+import { refuseExpectation, refuseUnreadable } from "@ipc/core/http-problems";
 import { tell } from "@ipc/core/tell";
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from "fastify";
 import { peerOf } from "./events.ts";
 import type { Settings } from "./options.ts";
-import { httpError, refuseExpectation, refuseUnreadable, sendProblem, toProblem } from "./problems.ts";
+import { httpError, sendProblem, toProblem } from "./problems.ts";
 
 /** Who may ask, how slowly, how much; and that every answer that says no says it as a problem. */
 export function createApp(settings: Settings): FastifyInstance {
   const { maxBodyBytes, onEvent } = settings;
   const guard = createHttpGuard(settings);
+  const onRefused = ({ status, detail: reason }: Problem, socket: Parameters<typeof peerOf>[0]) =>
+    tell(onEvent, { type: "refused", peer: peerOf(socket), status, reason });
   const app = fastify({
     bodyLimit: maxBodyBytes,
     requestTimeout: settings.requestTimeoutMs,
@@ -21,26 +25,28 @@ export function createApp(settings: Settings): FastifyInstance {
       headersTimeout: settings.headersTimeoutMs,
       connectionsCheckingInterval: 1_000,
       maxHeaderSize: 8_192,
-      // Node would say it without a word; here it is a problem like any other.
+      // The guard says it, as a problem.
       requireHostHeader: false,
     },
-    routerOptions: { ignoreTrailingSlash: false },
     frameworkErrors: (error, _request, reply) => void sendProblem(reply, toProblem(error, maxBodyBytes)),
     clientErrorHandler(error, socket) {
       const found = refuseUnreadable(error, socket);
-      if (found) tell(onEvent, { type: "refused", peer: peerOf(socket), status: found.status, reason: found.detail });
+      if (found) onRefused(found, socket);
     },
   });
   app.server.maxConnections = settings.maxConnections;
-  app.server.on("checkExpectation", refuseExpectation);
+  app.server.on("checkExpectation", (request, response) => {
+    onRefused(refuseExpectation(request, response), request.socket);
+  });
 
   app.addHook("onRequest", (request, reply, done) => {
-    const refused = guard(request.raw) ?? checkHost(request.raw);
+    const refused = guard(request.raw);
     if (!refused) return done();
-    tell(onEvent, { type: "refused", peer: peerOf(request.socket), status: refused.status, reason: refused.detail });
+    onRefused(refused, request.socket);
     // Who breaks the protocol is not listened to any further.
     sendProblem(reply.header("connection", "close"), refused);
   });
+  app.addHook("onRequest", takeTurns());
   if (onEvent) {
     app.addHook("onResponse", (request, reply, done) => {
       const { method, url: path, socket } = request;
@@ -59,9 +65,20 @@ export function createApp(settings: Settings): FastifyInstance {
   return app;
 }
 
-/** RFC 9112 section 3.2. */
-function checkHost({ httpVersion, headers }: IncomingMessage): Problem | undefined {
-  return headers.host === undefined && httpVersion !== "1.0" ? problem(400, "Host is missing") : undefined;
+/**
+ * One answer after another on each connection: of those that are asked for before the last one has left there may be a
+ * thousand in a packet, and who does not read would have all of them made, and kept.
+ */
+function takeTurns() {
+  const last = new WeakMap<Socket, ServerResponse>();
+  return ({ socket }: FastifyRequest, { raw }: FastifyReply, done: () => void) => {
+    const before = last.get(socket);
+    last.set(socket, raw);
+    if (before === undefined || before.writableFinished) return done();
+    before.once("close", () => {
+      if (!socket.destroyed) done();
+    });
+  };
 }
 
 /** 429 for those who ask too often; pages of `allowedOrigins` may read what they ask for. */

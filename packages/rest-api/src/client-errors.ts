@@ -5,7 +5,10 @@ import type { Answer } from "./connection.ts";
 
 /** What a server answered instead of doing it. */
 export interface AnswerError extends Error {
-  /** `ERR_NOT_FOUND` 404, `ERR_CONFLICT` 412, `ERR_RATE_LIMIT` 429, `ERR_UNAVAILABLE` 503, `ERR_REFUSED` other 4xx, `ERR_SERVER` other 5xx. */
+  /**
+   * `ERR_WRONG_TOKEN` 401, `ERR_NOT_FOUND` 404, `ERR_CONFLICT` 412, `ERR_RATE_LIMIT` 429, `ERR_UNAVAILABLE` 503,
+   * `ERR_REFUSED` other 4xx, `ERR_SERVER` other 5xx.
+   */
   code: string;
   status: number;
   /** What the server says about it, where it says it by RFC 9457. */
@@ -18,7 +21,8 @@ export interface AnswerError extends Error {
 export function answerError(action: string, { status, headers, body }: Answer): AnswerError {
   const problem = parseProblem(headers["content-type"], body);
   const seconds = Number(headers["retry-after"]);
-  return Object.assign(new Error(`Cannot ${action}: ${problem?.detail ?? `the server answered with ${status}`}`), {
+  const why = status === 401 ? "it wants a token" : (problem?.detail ?? `the server answered with ${status}`);
+  return Object.assign(new Error(`Cannot ${action}: ${why}`), {
     code: CODES[status] ?? (status >= 500 ? "ERR_SERVER" : "ERR_REFUSED"),
     status,
     ...(problem && { problem }),
@@ -27,6 +31,7 @@ export function answerError(action: string, { status, headers, body }: Answer): 
 }
 
 const CODES: Record<number, string> = {
+  401: "ERR_WRONG_TOKEN",
   404: "ERR_NOT_FOUND",
   412: "ERR_CONFLICT",
   429: "ERR_RATE_LIMIT",

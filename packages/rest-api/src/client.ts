@@ -1,6 +1,7 @@
 import { checkDurations } from "@ipc/core/durations";
 import { DEFAULT_WAIT_MS, retry } from "@ipc/core/retry";
 import { tell } from "@ipc/core/tell";
+import { checkToken } from "@ipc/core/token";
 import { parseAddress } from "@ipc/core/url";
 import { whenAborted } from "@ipc/core/when-aborted";
 import type { TSchema } from "typebox";
@@ -26,7 +27,8 @@ export const CLIENT_DEFAULTS = {
  *
  * @param url Such as `http://127.0.0.1:3000`.
  * @throws {TypeError} `ERR_INVALID_URL`.
- * @throws {Error} `ECONNREFUSED` and its like, when nobody is there within `waitMs`.
+ * @throws {RangeError} when a duration is out of range, or the token is none.
+ * @throws {Error} `ECONNREFUSED` and its like, when nobody is there within `waitMs`; `ERR_WRONG_TOKEN` at once.
  */
 export async function connect(url: string, options: ClientOptions = {}): Promise<Client> {
   const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
@@ -35,6 +37,7 @@ export async function connect(url: string, options: ClientOptions = {}): Promise
   const { signal, onEvent } = options;
   parseAddress(url, "http");
   checkDurations({ timeoutMs, waitMs, silenceMs, graceMs });
+  checkToken(options.token);
   const connection = createConnection(url, settings);
 
   async function ask<T extends TSchema>(shape: Shape<T>, question: Question, expected = 200) {
@@ -58,7 +61,7 @@ export async function connect(url: string, options: ClientOptions = {}): Promise
     },
     follow: ({ after, signal: until } = {}) =>
       follow(
-        connection.streams,
+        connection,
         url,
         { after, signal: until ? AbortSignal.any([until, connection.closing]) : connection.closing },
         (error) => tell(onEvent, { type: "disconnected", url, error }),
@@ -81,8 +84,17 @@ export async function connect(url: string, options: ClientOptions = {}): Promise
   return client;
 }
 
+/** What a program around a client lets its user choose. */
+export const CLIENT_FLAGS = {
+  token: { type: "text", help: "what the server wants to be shown" },
+  timeoutMs: { type: "number", default: CLIENT_DEFAULTS.timeoutMs, min: 1, help: "time for an answer" },
+  waitMs: { type: "number", default: CLIENT_DEFAULTS.waitMs, help: "time to wait for a server; 0 fails at once" },
+} as const;
+
 /** Options of {@link connect}. */
 export interface ClientOptions {
+  /** What is shown to a server that wants a token. @default {none} */
+  token?: string | undefined;
   /** How long a request may take, in ms, connecting and repeating included. @default {5_000} */
   timeoutMs?: number | undefined;
   /** How long to wait for a server that is not there yet, in ms; 0 tries once. @default {10_000} */

@@ -10,6 +10,7 @@ import { connectionError } from "./client-errors.ts";
 
 /** Limits of a connection. */
 export interface ConnectionSettings {
+  token?: string | undefined;
   timeoutMs: number;
   maxConnections: number;
   maxInFlight: number;
@@ -36,6 +37,8 @@ export interface Answer {
 
 /** Where questions are asked. */
 export interface Connection {
+  /** What every question shows: the token, where there is one. */
+  readonly credentials: Readonly<Record<string, string>>;
   /** For answers that do not end: changes. */
   readonly streams: Pool;
   /** Aborts when it is closed. */
@@ -49,7 +52,8 @@ export interface Connection {
 
 /** Opens no connection yet. */
 export function createConnection(url: string, settings: ConnectionSettings): Connection {
-  const { timeoutMs, maxInFlight } = settings;
+  const { timeoutMs, maxInFlight, token } = settings;
+  const credentials = token === undefined ? {} : { authorization: `Bearer ${token}` };
   const pool = new Pool(url, {
     connections: settings.maxConnections,
     maxResponseSize: settings.maxResponseBytes,
@@ -62,7 +66,11 @@ export function createConnection(url: string, settings: ConnectionSettings): Con
   const closing = new AbortController();
   let inFlight = 0;
 
-  async function ask(question: Question): Promise<Answer> {
+  const signed = (question: Question) =>
+    token === undefined ? question : { ...question, headers: { ...question.headers, ...credentials } };
+
+  async function ask(asked: Question): Promise<Answer> {
+    const question = signed(asked);
     if (closing.signal.aborted) throw closing.signal.reason;
     if (inFlight >= maxInFlight) throw tooMany(question.action, inFlight, maxInFlight);
     inFlight++;
@@ -103,12 +111,13 @@ export function createConnection(url: string, settings: ConnectionSettings): Con
   let closed: Promise<void> | undefined;
 
   return {
+    credentials,
     streams,
     closing: closing.signal,
     ask,
     async askOnce(question) {
       try {
-        return await exchange(pool, question, timeoutMs);
+        return await exchange(pool, signed(question), timeoutMs);
       } catch (cause) {
         throw connectionError(question.action, url, cause);
       }

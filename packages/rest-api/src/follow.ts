@@ -5,9 +5,9 @@
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import { Compile } from "typebox/compile";
-import type { Pool } from "undici";
 import { Change } from "./books.ts";
 import { answerError, connectionError, parseJson, protocolError } from "./client-errors.ts";
+import type { Connection } from "./connection.ts";
 
 /** What a follower hears. `lastId` is what to go on from. */
 export type Followed =
@@ -35,14 +35,14 @@ const LONGEST_PAUSE_MS = 2_000;
  * @throws {Error} when the server refuses, or is none of this kind.
  */
 export async function* follow(
-  pool: Pool,
+  connection: Connection,
   url: string,
   { after: lastId, signal }: { after: number | undefined; signal: AbortSignal },
   onLost: (error: Error) => void,
 ): AsyncGenerator<Followed, void> {
   for (let pauseMs = 50; !signal.aborted; pauseMs = Math.min(pauseMs * 2, LONGEST_PAUSE_MS)) {
     try {
-      for await (const event of readStream(pool, lastId, signal)) {
+      for await (const event of readStream(connection, lastId, signal)) {
         pauseMs = 50;
         lastId = event.lastId;
         // Its place in the stream is kept: nothing that a follower has to know of.
@@ -66,10 +66,14 @@ function isFinal(error: unknown): boolean {
 
 type Heard = Followed | { type: "resumed"; lastId: number };
 
-async function* readStream(pool: Pool, after: number | undefined, signal: AbortSignal): AsyncGenerator<Heard> {
+async function* readStream(
+  { streams, credentials }: Connection,
+  after: number | undefined,
+  signal: AbortSignal,
+): AsyncGenerator<Heard> {
   const seen = after === undefined ? {} : { "last-event-id": String(after) };
-  const headers = { accept: "text/event-stream", ...seen };
-  const answer = await pool.request({ method: "GET", path: "/changes", headers, signal });
+  const headers = { accept: "text/event-stream", ...seen, ...credentials };
+  const answer = await streams.request({ method: "GET", path: "/changes", headers, signal });
   if (answer.statusCode !== 200) {
     await answer.body.dump();
     throw answerError("follow changes", { status: answer.statusCode, headers: answer.headers, body: "" });

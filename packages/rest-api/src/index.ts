@@ -1,6 +1,7 @@
 export { Book, BookDraft, BookPage, BookPatch, BookProblem, Change, ListQuery, SORTS, type Sort } from "./books.ts";
 export {
   CLIENT_DEFAULTS,
+  CLIENT_FLAGS,
   type Client,
   type ClientEvent,
   type ClientOptions,

@@ -2,12 +2,13 @@ import { checkDurations } from "@ipc/core/durations";
 import type { Flag } from "@ipc/core/flags";
 import type { HttpGuardOptions } from "@ipc/core/http-guard";
 import { PORTS } from "@ipc/core/ports";
+import { checkOpen, TOKEN_FLAGS, type TokenOptions } from "@ipc/core/token";
 import type { ServerEvent } from "./events.ts";
 import { FIRST_BOOKS } from "./first-books.ts";
 import type { FirstBook } from "./store.ts";
 
 /** Options of `startServer`. */
-export interface ServerOptions extends HttpGuardOptions {
+export interface ServerOptions extends HttpGuardOptions, TokenOptions {
   /** The address to listen on; `0.0.0.0` opens it to the network. @default {"127.0.0.1"} */
   host?: string | undefined;
   /** 0 takes a free one; `url` tells which. @default {0} */
@@ -66,12 +67,13 @@ export const SERVER_DEFAULTS = {
 };
 
 /** Options with nothing left out. */
-export type Settings = typeof SERVER_DEFAULTS & Pick<ServerOptions, "allowedHosts" | "allowedOrigins" | "onEvent">;
+export type Settings = typeof SERVER_DEFAULTS & HttpGuardOptions & TokenOptions & Pick<ServerOptions, "onEvent">;
 
 /**
  * Fills in the defaults.
  *
- * @throws {RangeError} for a duration or a limit that makes no sense.
+ * @throws {RangeError} for a duration, a limit or a token that makes no sense.
+ * @throws {Error} `ERR_NO_TOKEN` when anybody on a network could write.
  */
 export function readOptions(options: ServerOptions): Settings {
   const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
@@ -84,6 +86,7 @@ export function readOptions(options: ServerOptions): Settings {
   }
   if (settings.host === "")
     throw new TypeError("Cannot listen on host '': that would be every address of this machine");
+  checkOpen(settings.host, settings);
   return settings;
 }
 
@@ -91,6 +94,7 @@ export function readOptions(options: ServerOptions): Settings {
 export const SERVER_FLAGS = {
   host: { type: "text", default: SERVER_DEFAULTS.host, help: "address to listen on" },
   port: { type: "number", default: PORTS["rest-api"], max: 65_535, help: "port to listen on; 0: a free one" },
+  ...TOKEN_FLAGS,
   database: { type: "text", help: "libSQL URL (DATABASE_URL, or data/books.db)" },
   fsync: { type: "switch", help: "survive a power loss, too" },
   rateLimit: { type: "number", default: SERVER_DEFAULTS.rateLimit, help: "requests a minute from one; 0: any" },

@@ -86,17 +86,23 @@ export function addRoutes(untyped: FastifyInstance, store: Store, feed: ChangeFe
 }
 
 /**
- * Answers 405 with `Allow` to the methods that a route does not have (RFC 9110 section 15.5.6). To be called when all
- * routes are there.
+ * Answers 405 with `Allow` to the methods that a URL does not have (RFC 9110 section 15.5.6): all URLs that are added from
+ * now on.
+ *
+ * @returns To be called when all are there.
  */
-export function refuseOtherMethods(app: FastifyInstance): void {
-  for (const url of ["/books", "/books/:id", "/changes", "/health"]) {
-    const has = (method: string) => app.hasRoute({ method, url });
-    const allow = METHODS.filter(has).join(", ");
-    const refuse = ({ method }: FastifyRequest, reply: FastifyReply) =>
-      sendProblem(reply.header("allow", allow), problem(405, `${method} is not for this URL: it has ${allow}`));
-    app.route({ url, method: METHODS.filter((method) => !has(method)), schema: { hide: true }, handler: refuse });
-  }
+export function refuseOtherMethods(app: FastifyInstance): () => void {
+  const urls = new Set<string>();
+  app.addHook("onRoute", ({ url }) => void urls.add(url));
+  return () => {
+    for (const url of [...urls]) {
+      const has = (method: string) => app.hasRoute({ method, url });
+      const allow = METHODS.filter(has).join(", ");
+      const refuse = ({ method }: FastifyRequest, reply: FastifyReply) =>
+        sendProblem(reply.header("allow", allow), problem(405, `${method} is not for this URL: it has ${allow}`));
+      app.route({ url, method: METHODS.filter((method) => !has(method)), schema: { hide: true }, handler: refuse });
+    }
+  };
 }
 
 const METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];

@@ -24,7 +24,8 @@ export interface Server {
  *
  * @returns The server, listening; `url` tells where.
  * @throws {Error} `EADDRINUSE` and its like, when it cannot listen; `ERR_DATABASE` when it cannot open the database.
- * @throws {RangeError} when a limit or a duration is out of range.
+ * @throws {Error} `ERR_NO_TOKEN` when it would be open to a network.
+ * @throws {RangeError} when a limit or a duration is out of range, or the token is none.
  */
 export async function startServer(options: ServerOptions = {}): Promise<Server> {
   const settings = readOptions(options);
@@ -37,9 +38,10 @@ export async function startServer(options: ServerOptions = {}): Promise<Server> 
   try {
     await addLimits(app, settings);
     await collectOpenApi(app);
+    const refuseOthers = refuseOtherMethods(app);
     addRoutes(app, store, feed);
-    refuseOtherMethods(app);
     await addPages(app);
+    refuseOthers();
     await app.listen({ host, port }).catch((cause) => {
       throw listenError(formatAddress("http", { host, port }), cause);
     });

@@ -1,10 +1,13 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import type { Socket } from "node:net";
+import { createServer } from "node:http";
+import type { AddressInfo, Socket } from "node:net";
 import test, { type TestContext } from "node:test";
 import { until } from "@ipc/core/testing";
 import { createClient } from "@libsql/client";
-import { connect, type Followed } from "../src/index.ts";
+import { createChangeFeed } from "../src/changes.ts";
+import { connect, type Followed, SERVER_DEFAULTS } from "../src/index.ts";
+import { openStore } from "../src/store.ts";
 import { ask, dial, draft, sendRaw, serve, statusOf, temporaryDatabase } from "./support.ts";
 
 const timeout = 30_000;
@@ -84,6 +87,34 @@ test("the database is read only while somebody listens", { timeout }, async (t) 
   await ask(`${url}/books`, { method: "POST", body: draft("Emma") });
   await until(() => second.seen.text.includes("created"));
   assert.equal(events.filter(({ type }) => type === "failed").length, 1, "said once");
+});
+
+test("the changes are read once a turn, however many listen", { timeout }, async (t) => {
+  const store = await openStore(await temporaryDatabase(t), [], false);
+  t.after(() => store.close());
+  let readings = 0;
+  const counted = {
+    ...store,
+    changesAfter(id: number, limit: number) {
+      readings++;
+      return store.changesAfter(id, limit);
+    },
+  };
+  const pollMs = 100;
+  const feed = createChangeFeed(counted, { ...SERVER_DEFAULTS, pollMs });
+  const server = createServer((_request, response) => {
+    void feed.prepare(undefined).then((start) => feed.follow(response, start, {}));
+  });
+  await once(server.listen(0, "127.0.0.1"), "listening");
+  t.after(() => server.close());
+  t.after(() => feed.close());
+  const { port } = server.address() as AddressInfo;
+  for (let count = 0; count < 10; count++) await follow(t, `http://127.0.0.1:${port}`);
+  const [before, from] = [readings, performance.now()];
+  await until(() => readings >= before + 5);
+  const turns = (performance.now() - from) / pollMs;
+  assert.ok(turns > 3.5, `5 readings in ${turns} turns`);
+  assert.equal(SERVER_DEFAULTS.pollMs, 1_000);
 });
 
 test("Last-Event-ID goes on where it was; what is too long ago is a reset; what is none is refused", {

@@ -4,7 +4,7 @@ import { createServer, type RequestListener } from "node:http";
 import { createServer as createTcpServer, type Server, type Socket } from "node:net";
 import test, { type TestContext } from "node:test";
 import { type AnswerError, connect } from "../src/index.ts";
-import { draft, freeUrl, serve } from "./support.ts";
+import { draft, freeUrl, serve, TOKEN } from "./support.ts";
 
 const timeout = 30_000;
 
@@ -138,13 +138,69 @@ test("what only reads is asked again after a cut; a write is not: it may have be
   assert.equal(asked.POST, 1);
 });
 
-test("10,000 answers over one connection: the limit is of one answer", { timeout }, async (t) => {
+test("a server that falls silent while its changes are followed is given up and asked anew", { timeout }, async (t) => {
+  const asked: (string | undefined)[] = [];
+  const url = await pretend(t, ({ headers }, response) => {
+    asked.push(headers["last-event-id"] as string | undefined);
+    response.writeHead(200, { "content-type": "text/event-stream" });
+    response.write(`id: 7\nevent: ${asked.length === 1 ? "ready" : "reset"}\ndata: {}\n\n`);
+  });
+  const lost: string[] = [];
+  const client = await connect(url, { silenceMs: 200, onEvent: ({ type }) => lost.push(type) });
+  t.after(() => client.close());
+  const heard: string[] = [];
+  for await (const { type } of client.follow()) if (heard.push(type) === 2) break;
+  assert.deepEqual(heard, ["ready", "reset"]);
+  assert.deepEqual(asked, [undefined, "7"]);
+  assert.deepEqual(lost, ["disconnected"]);
+});
+
+test("1,000 answers over one connection: the limit is of one answer", { timeout }, async (t) => {
   const { url } = await serve(t, { firstBooks: [{ id: "emma", ...draft("Emma") }] });
   const client = await connect(url, { maxConnections: 1, maxResponseBytes: 4_096 });
   t.after(() => client.close());
   for (let round = 0; round < 10; round++) {
     await Promise.all(Array.from({ length: 100 }, () => client.get("emma")));
   }
+});
+
+test("the client shows its token with all it asks; without the right one it is not waited for", {
+  timeout,
+}, async (t) => {
+  const { url, server } = await serve(t, { token: TOKEN });
+  for (const token of [undefined, `${TOKEN}x`]) {
+    const error = { code: "ERR_WRONG_TOKEN", status: 401, message: `Cannot connect to ${url}: it wants a token` };
+    await assert.rejects(connect(url, { token }), error);
+  }
+  const client = await connect(url, { token: TOKEN });
+  t.after(() => client.close());
+  const changes = client.follow()[Symbol.asyncIterator]();
+  assert.equal((await changes.next()).value?.type, "ready");
+  const emma = await client.create(draft("Emma"));
+  assert.equal((await changes.next()).value?.type, "change");
+  await client.remove(await client.patch(emma, { rating: 4 }));
+  assert.deepEqual((await client.list()).books, []);
+
+  await server.close();
+  await serve(t, { token: `${TOKEN}-another`, port: Number(new URL(url).port) });
+  await assert.rejects(client.get("emma"), {
+    code: "ERR_WRONG_TOKEN",
+    message: "Cannot get book 'emma': it wants a token",
+  });
+  await assert.rejects(
+    async () => {
+      for (;;) await changes.next();
+    },
+    { code: "ERR_WRONG_TOKEN", message: "Cannot follow changes: it wants a token" },
+  );
+});
+
+test("a token that nobody wants does no harm; what is none is refused", { timeout }, async (t) => {
+  const { url } = await serve(t);
+  const client = await connect(url, { token: TOKEN });
+  t.after(() => client.close());
+  assert.deepEqual((await client.list()).books, []);
+  await assert.rejects(connect(url, { token: "short" }), RangeError);
 });
 
 test("nobody there, no address, too many at once, closed", { timeout }, async (t) => {

@@ -1,17 +1,20 @@
 import assert from "node:assert/strict";
-import test, { describe } from "node:test";
+import { execFile } from "node:child_process";
+import test, { describe, type TestContext } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
+import { promisify } from "node:util";
 import { startProgram } from "@ipc/core/child";
+import { createClient } from "@libsql/client";
 import { type Client, connect } from "../src/index.ts";
 import { ask, bin, dial, draft, serve, temporaryDatabase } from "./support.ts";
 
 const isHeavy = process.env["IPC_HEAVY"] === "1";
-const timeout = isHeavy ? 300_000 : 120_000;
+const timeout = isHeavy ? 500_000 : 120_000;
 
 describe("under load", { concurrency: isHeavy ? 1 : 2 }, () => {
   test("what was answered 201 survives SIGKILL during writes, round after round", { timeout }, async (t) => {
     const database = await temporaryDatabase(t);
-    const rounds = isHeavy ? 20 : 3;
+    const rounds = isHeavy ? 20 : 2;
     const acknowledged: string[] = [];
     // Two at a time: one goes on writing while the other is killed.
     async function lane(first: number) {
@@ -48,6 +51,78 @@ describe("under load", { concurrency: isHeavy ? 1 : 2 }, () => {
       }
     }
   }
+
+  test("books created under ids of one's own, through five restarts: each once", { timeout }, async (t) => {
+    const database = await temporaryDatabase(t);
+    let instance = await serve(t, { database, graceMs: 0 });
+    const port = Number(new URL(instance.url).port);
+    const client = await connect(instance.url, { maxConnections: 20, timeoutMs: 20_000 });
+    t.after(() => client.close());
+    const count = isHeavy ? 1_000 : 200;
+    let next = 0;
+    let cuts = 0;
+    async function write() {
+      while (next < count) {
+        const id = `book-${next++}`;
+        for (let isWritten = false; !isWritten; ) isWritten = await createOnce(id);
+      }
+    }
+    async function createOnce(id: string): Promise<boolean> {
+      try {
+        await client.create(draft(id), id);
+      } catch (error) {
+        const { code } = error as { code?: string };
+        // It is there: the answer was lost, the book was not.
+        if (code === "ERR_CONFLICT") return true;
+        assert.ok(code === "ECONNRESET" || code === "ERR_UNAVAILABLE", code);
+        cuts++;
+        return false;
+      }
+      return true;
+    }
+    const writing = Promise.all(Array.from({ length: 20 }, write));
+    for (let restart = 1; restart <= 5; restart++) {
+      while (next < (restart * count) / 6) await sleep(1);
+      await instance.server.close();
+      instance = await serve(t, { database, port, graceMs: 0 });
+    }
+    await writing;
+    const ids = new Set<string>();
+    let cursor: string | undefined;
+    do {
+      const page = await client.list({ limit: 100, cursor });
+      for (const { id } of page.books) ids.add(id);
+      cursor = page.next;
+    } while (cursor !== undefined);
+    const { rows } = await readChanges(t, database);
+    assert.deepEqual([ids.size, rows.length], [count, count]);
+    t.diagnostic(`${count} books, ${cuts} answers lost on the way`);
+  });
+
+  function readChanges(t: TestContext, url: string) {
+    const database = createClient({ url });
+    t.after(() => database.close());
+    return database.execute("SELECT id FROM changes");
+  }
+
+  test("out of file descriptors: the server survives and serves again", { timeout }, async (t) => {
+    const database = await temporaryDatabase(t);
+    const server = startProgram(bin("server"), ["--port", "0", "--database", database]);
+    t.after(() => server.stop("SIGKILL"));
+    const url = await server.ready;
+    await ask(`${url}/`);
+    // Only now: the modules are read many at a time.
+    const limit = promisify(execFile)("prlimit", ["--pid", String(server.pid), "--nofile=64"]);
+    const isLimited = await limit.catch(() => undefined);
+    if (!isLimited) return t.skip("needs prlimit: it sets the limit of open files");
+    const sockets = await Promise.all(Array.from({ length: 300 }, () => dial(t, url)));
+    for (const socket of sockets) socket.destroy();
+    const client = await connect(url);
+    t.after(() => client.close());
+    assert.equal((await client.get("emma")).title, "Emma");
+    assert.equal((await client.create(draft("After"))).id, "after");
+    assert.match((await ask(`${url}/`)).body, /<title>/);
+  });
 
   test("100 connections with mixed load, on two instances of one database: not one error", { timeout }, async (t) => {
     const database = await temporaryDatabase(t);

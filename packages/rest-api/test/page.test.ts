@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import test, { after, describe, type TestContext } from "node:test";
 import { CHROMIUM_ARGS, findChromium } from "@ipc/core/browser";
 import { type Browser, chromium, type Page } from "playwright-core";
-import { ask, draft, serve } from "./support.ts";
+import { ask, draft, serve, TOKEN } from "./support.ts";
 
 const timeout = 90_000;
 const emma = { id: "emma", ...draft("Emma") };
@@ -21,6 +21,9 @@ async function open(t: TestContext, options: { width?: number } = {}) {
     t.after(() => context.close());
     const page = await context.newPage();
     page.setDefaultTimeout(20_000);
+    page.on("request", (request) => {
+      if (!/^data:/.test(request.url()) && !request.url().startsWith(`${url}/`)) problems.push(`asks ${request.url()}`);
+    });
     page.on("pageerror", ({ message }) => problems.push(message));
     page.on("dialog", (dialog) => {
       problems.push(`dialog: ${dialog.message()}`);
@@ -37,6 +40,25 @@ async function open(t: TestContext, options: { width?: number } = {}) {
   };
   return { url, problems, openWindow, page: await openWindow() };
 }
+
+/** By how much a colour of an element differs from what is behind it, as WCAG 2.2 has it; runs in the page. */
+const contrast = `(element, property) => {
+  const parts = (color) => color.match(/[\\d.]+/g).map(Number);
+  const light = (color) => {
+    const [red, green, blue] = parts(color).map((part) => {
+      const share = part / 255;
+      return share <= 0.04045 ? share / 12.92 : ((share + 0.055) / 1.055) ** 2.4;
+    });
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue;
+  };
+  const isClear = (node) => (parts(getComputedStyle(node).backgroundColor)[3] ?? 1) === 0;
+  let behind = property === "color" ? element : element.parentElement;
+  while (isClear(behind)) behind = behind.parentElement;
+  const [low, high] = [getComputedStyle(element)[property], getComputedStyle(behind).backgroundColor]
+    .map(light)
+    .sort((one, other) => one - other);
+  return (high + 0.05) / (low + 0.05);
+}`;
 
 const bookOf = (page: Page, title: string) => page.locator(".book", { has: page.getByText(title, { exact: true }) });
 
@@ -222,6 +244,37 @@ describe("the page in Chromium, several windows at once", { concurrency: 3 }, ()
     assert.equal((await ask(`${url}/books/nightwood`)).status, 200);
   });
 
+  pageTest("texts and the edges of fields stand out enough to be read, also in the dark", async (t) => {
+    const { page, problems } = await open(t);
+    await bookOf(page, "Emma").click();
+    // WCAG 2.2, 1.4.3 and 1.4.11.
+    for (const [property, least, selectors] of [
+      [
+        "color",
+        4.5,
+        ["h1", "#live", "#add", "#count", ".choice :checked + span", ".book strong", ".by", ".book .status"],
+      ],
+      [
+        "color",
+        4.5,
+        ["#editor h2", "#editor label", "#editor [name=title]", "#editor [name=remove]", ".buttons .primary"],
+      ],
+      ["borderColor", 3, ["[name=q]", "[name=sort]", "#editor [name=year]", "#editor [name=notes]"]],
+    ] as const) {
+      for (const [colorScheme, selector] of selectors.flatMap((one) => [
+        ["light", one] as const,
+        ["dark", one] as const,
+      ])) {
+        await page.emulateMedia({ colorScheme });
+        const ratio = await page.evaluate<number>(
+          `(${contrast})(document.querySelector("${selector}"), "${property}")`,
+        );
+        assert.ok(ratio >= least, `${property} of ${selector} in ${colorScheme} mode: ${ratio}`);
+      }
+    }
+    assert.deepEqual(problems, []);
+  });
+
   pageTest("on a phone nothing is wider than the screen, however long the words", async (t) => {
     const { page, url, problems } = await open(t, { width: 360 });
     const body = { ...draft("W".repeat(200)), author: "A".repeat(200), notes: "N".repeat(2_000), rating: 5 };
@@ -235,6 +288,29 @@ describe("the page in Chromium, several windows at once", { concurrency: 3 }, ()
     await page.getByRole("button", { name: "Undo" }).waitFor();
     assert.equal(await isTooWide(), false);
     assert.deepEqual(problems, []);
+  });
+
+  pageTest("with a token: the browser asks for it, and the page, its list and its changes work", async (t) => {
+    const { url } = await serve(t, { token: TOKEN, firstBooks: [emma] });
+    browser ??= chromium.launch({ executablePath: executablePath ?? "", args: [...CHROMIUM_ARGS] });
+    const openWindow = async (password: string) => {
+      const context = await (await browser)?.newContext({ httpCredentials: { username: "anybody", password } });
+      t.after(() => context?.close());
+      const page = await context?.newPage();
+      return { page, response: await page?.goto(url) };
+    };
+    assert.equal((await openWindow(`${TOKEN}x`)).response?.status(), 401);
+    const { page, response } = await openWindow(TOKEN);
+    assert.equal(response?.status(), 200);
+    if (!page) return assert.fail("no page");
+    await page.locator("#live.on").waitFor();
+    await bookOf(page, "Emma").click();
+    await field(page, "author").fill("Jane Austen");
+    await page.getByRole("button", { name: "Save" }).click();
+    await bookOf(page, "Emma").getByText("Jane Austen").waitFor();
+    const headers = { authorization: `Bearer ${TOKEN}` };
+    await ask(`${url}/books`, { method: "POST", body: draft("Nightwood"), headers });
+    await bookOf(page, "Nightwood").waitFor();
   });
 
   pageTest(

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import test, { describe } from "node:test";
 import { startProgram } from "@ipc/core/child";
-import { ask, bin, draft, freeUrl, serve, temporaryDatabase } from "./support.ts";
+import { ask, bin, draft, freeUrl, serve, TOKEN, temporaryDatabase } from "./support.ts";
 
 const timeout = 60_000;
 
@@ -68,6 +68,34 @@ describe("programs, several at once", { concurrency: 2 }, () => {
     assert.equal(client.output.at(-1), "deleted");
   });
 
+  test("open to a network: the token lets in, nothing else does; --insecure warns", { timeout }, async (t) => {
+    const run = (program: string, ...args: string[]) => {
+      const child = startProgram(bin(program), args);
+      t.after(() => child.stop("SIGKILL"));
+      return child;
+    };
+    const open = ["--host", "0.0.0.0", "--port", "0", "--database", ":memory:"];
+    const server = run("server", ...open, "--token", TOKEN);
+    const url = (await server.ready).replace("0.0.0.0", "127.0.0.1");
+    await server.waitForLine(/^from other machines: /);
+    for (const args of [[], ["--token", TOKEN.toUpperCase()]]) {
+      const stranger = run("client", url, ...args);
+      assert.deepEqual(await stranger.exited, { code: 1, signal: null });
+      assert.deepEqual(stranger.output, []);
+      assert.deepEqual(stranger.errors, [`Cannot connect to ${url}: it wants a token. Check --token`]);
+    }
+    await server.waitForLine(/ refused with 401: the token is missing or wrong: /);
+    const client = run("client", url, "--token", TOKEN);
+    assert.deepEqual(await client.exited, { code: 0, signal: null });
+    assert.equal(client.output.at(-1), "deleted");
+    assert.deepEqual(server.errors, []);
+    assert.doesNotMatch([...server.output, ...client.output].join("\n"), new RegExp(TOKEN));
+
+    const insecure = run("server", ...open, "--insecure");
+    await insecure.waitForLine(/^insecure: whoever reaches this machine may read and write$/);
+    assert.deepEqual(await insecure.stop(), { code: 0, signal: null });
+  });
+
   test("wrong addresses and databases get one line and exit code 1, never a stack trace", {
     timeout,
   }, async (t) => {
@@ -78,6 +106,12 @@ describe("programs, several at once", { concurrency: 2 }, () => {
         ["--port", "0", "--database", "file:/nowhere/at/all/x.db"],
         /^Cannot open database file:\/nowhere\/at\/all\/x.db: .+\. Check --database, or DATABASE_URL$/,
       ],
+      [
+        "server",
+        ["--host", "0.0.0.0", "--port", "0", "--database", ":memory:"],
+        /^Cannot listen on 0\.0\.0\.0 without a token: anybody .+ could call\. Name one with --token, or let/,
+      ],
+      ["server", ["--token", "short"], /^Cannot use token: it takes 16 to 256 printable ASCII characters, no blank$/],
       ["client", [nobody, "--wait-ms", "0"], new RegExp(`^Cannot connect at ${nobody}: nobody listens there\\. Start`)],
     ];
     await Promise.all(

@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
+import { once } from "node:events";
 import test from "node:test";
 import { Validator } from "@seriousme/openapi-schema-validator";
-import { ask, draft, serve, temporaryDatabase } from "./support.ts";
+import { openDatabase } from "../src/database.ts";
+import { ask, dial, draft, sendRaw, serve, statusOf, TOKEN, temporaryDatabase } from "./support.ts";
 
 const timeout = 30_000;
 
@@ -210,6 +212,10 @@ test("404, 405 with Allow, HEAD as GET, OPTIONS refused: CORS is off", { timeout
     ["/health", "POST", 405, "GET, HEAD"],
     ["/changes", "DELETE", 405, "GET"],
     ["/changes", "HEAD", 405, "GET"],
+    ["/", "POST", 405, "GET, HEAD"],
+    ["/page.js", "DELETE", 405, "GET, HEAD"],
+    ["/openapi.json", "PUT", 405, "GET, HEAD"],
+    ["/docs", "PATCH", 405, "GET, HEAD"],
   ] as const) {
     const reply = await ask(url + path, { method });
     assert.deepEqual([reply.status, reply.headers.get("allow")], [status, allow], `${method} ${path}`);
@@ -233,9 +239,62 @@ test("pages of allowed origins may ask and read ETag; others get 403 and no CORS
   const reply = await ask(`${url}/books`, { headers: { origin: "https://app.example" } });
   assert.equal(reply.headers.get("access-control-allow-origin"), "https://app.example");
   assert.match(reply.headers.get("access-control-expose-headers") ?? "", /ETag/);
+  const named = await sendRaw(t, url, "GET /books HTTP/1.1\r\nhost: Books.example:80\r\nconnection: close\r\n\r\n");
+  assert.equal(statusOf(named), 200);
   const foreign = await ask(`${url}/books`, { headers: { origin: "https://evil.example" } });
   assert.equal(foreign.status, 403);
   assert.equal(foreign.headers.get("access-control-allow-origin"), null);
+});
+
+test("startServer() is not opened to a network without a token, unless insecure", { timeout }, async (t) => {
+  await assert.rejects(serve(t, { host: "0.0.0.0" }), { code: "ERR_NO_TOKEN" });
+  for (const options of [{ token: TOKEN }, { insecure: true }]) {
+    const { url } = await serve(t, { host: "0.0.0.0", ...options });
+    const status = "token" in options ? 401 : 200;
+    assert.equal((await ask(`${url.replace("0.0.0.0", "127.0.0.1")}/books`)).status, status);
+  }
+});
+
+test("with a token: who does not show it gets 401 for whatever it asks, and nothing is done", {
+  timeout,
+}, async (t) => {
+  const { url, events } = await serve(t, { token: TOKEN, firstBooks: [{ id: "emma", ...draft("Emma") }] });
+  const shown = { authorization: `Bearer ${TOKEN}` };
+  const strangers = [{}, { authorization: `Bearer ${TOKEN}x` }, { authorization: `Basic ${btoa(`${TOKEN}:`)}` }];
+  const paths = ["/", "/books", "/books/emma", "/changes", "/health", "/docs", "/openapi.json", "/nothing", "/page.js"];
+  for (const stranger of strangers) {
+    for (const path of paths) {
+      const { status, headers } = await ask(`${url}${path}`, { headers: stranger });
+      assert.equal(status, 401, path);
+      assert.equal(headers.get("content-type"), "application/problem+json");
+      assert.match(headers.get("www-authenticate") ?? "", /^Basic realm="[^"]+", charset="UTF-8"$/);
+    }
+    const writes = { headers: { ...stranger, "if-match": "*" } };
+    assert.equal((await ask(`${url}/books/emma`, { ...writes, method: "DELETE" })).status, 401);
+    assert.equal((await ask(`${url}/books`, { ...writes, method: "POST", body: draft("Mine") })).status, 401);
+  }
+  assert.deepEqual(
+    new Set(events.map((event) => (event.type === "refused" ? event.status : event.type))),
+    new Set([401, "answered"]),
+  );
+  for (const headers of [shown, { authorization: `Basic ${btoa(`anybody:${TOKEN}`)}` }]) {
+    const { status, body } = await ask(`${url}/books`, { headers });
+    assert.deepEqual([status, body.books.length, body.books[0].title], [200, 1, "Emma"]);
+    assert.equal((await ask(`${url}/health`, { headers })).status, 200);
+  }
+});
+
+test("with a token: pages of allowed origins ask without it first, as browsers do, and then with it", {
+  timeout,
+}, async (t) => {
+  const { url } = await serve(t, { token: TOKEN, allowedOrigins: ["https://app.example"] });
+  const origin = "https://app.example";
+  const asks = { "access-control-request-method": "GET", "access-control-request-headers": "authorization" };
+  const preflight = await ask(`${url}/books`, { method: "OPTIONS", headers: { origin, ...asks } });
+  assert.equal(preflight.status, 204);
+  assert.match(preflight.headers.get("access-control-allow-headers") ?? "", /authorization/);
+  assert.equal((await ask(`${url}/books`, { headers: { origin } })).status, 401);
+  assert.equal((await ask(`${url}/books`, { headers: { origin, authorization: `Bearer ${TOKEN}` } })).status, 200);
 });
 
 test("who asks too often gets 429 with Retry-After, 0 is no limit", { timeout }, async (t) => {
@@ -303,6 +362,29 @@ test("a new database has a shelf of books, once: also when it was emptied, also 
   assert.deepEqual((await ask(`${third.url}/books`)).body, { books: [] });
 });
 
+test("connections above maxConnections are closed as they come, the others go on", { timeout }, async (t) => {
+  const { url } = await serve(t, { maxConnections: 1 });
+  const first = await dial(t, url);
+  const second = await dial(t, url);
+  await once(second.resume(), "close");
+  first.write("GET /health HTTP/1.1\r\nhost: localhost\r\n\r\n");
+  const [answer] = await once(first, "data");
+  assert.equal(statusOf(String(answer)), 200);
+});
+
+test("with fsync each write is on the disk before it is answered", { timeout }, async (t) => {
+  for (const [isSynced, level] of [
+    [false, 1],
+    [true, 2],
+  ] as const) {
+    const database = await openDatabase(await temporaryDatabase(t), isSynced);
+    t.after(() => database.close());
+    // 1 is NORMAL, 2 is FULL; of the connection that writes.
+    const [synchronous] = await database.write(["SELECT synchronous FROM pragma_synchronous"]);
+    assert.equal(Object.values(synchronous?.rows[0] ?? {})[0], level);
+  }
+});
+
 test("options that make no sense are refused before anything is opened", { timeout }, async (t) => {
   const database = await temporaryDatabase(t);
   for (const options of [
@@ -315,6 +397,7 @@ test("options that make no sense are refused before anything is opened", { timeo
     await assert.rejects(serve(t, { database, ...options }), RangeError, JSON.stringify(options));
   }
   await assert.rejects(serve(t, { host: "" }), TypeError);
+  await assert.rejects(serve(t, { database, token: "short" }), RangeError);
   await assert.rejects(serve(t, { database: "postgres://x" }), { code: "ERR_DATABASE" });
   await assert.rejects(serve(t, { database: "file:/nowhere/at/all/books.db" }), { code: "ERR_DATABASE" });
 });

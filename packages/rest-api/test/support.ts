@@ -10,6 +10,9 @@ import { parseAddress } from "@ipc/core/url";
 import type { BookDraft, ServerEvent, ServerOptions } from "../src/index.ts";
 import { startServer } from "../src/index.ts";
 
+/** What callers of an open server must show. */
+export const TOKEN = "correct-horse-battery";
+
 /** A book that nobody has written. */
 export const draft = (title: string): BookDraft => ({ title, author: "Nobody", year: 2001, status: "to read" });
 
