@@ -32,7 +32,7 @@ export interface Manifest {
   scripts: Record<string, string>;
   dependencies: Record<string, string>;
   devDependencies: Record<string, string>;
-  /** Programs it cannot do without, by the name of the binary. */
+  /** Programs its tests cannot do without, by the name of the binary. */
   needs: Record<string, Need>;
 }
 
@@ -40,6 +40,8 @@ export interface Manifest {
 export interface Need {
   apt?: string;
   brew?: string;
+  /** It is no program but this module of Python's. */
+  python?: string;
 }
 
 /**

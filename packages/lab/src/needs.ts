@@ -96,12 +96,21 @@ async function findMissing(root: string, names: readonly string[], path: string)
   for (const { name, manifest } of await listPackages(root)) {
     if (names.length > 0 && !names.includes(name)) continue;
     for (const [binary, need] of Object.entries(manifest.needs)) {
-      if ((await findBinary(binary, path)) !== undefined) continue;
+      if (await isThere(binary, need, path)) continue;
       const wantedBy = [...(missing.get(binary)?.wantedBy ?? []), name];
       missing.set(binary, { binary, need, wantedBy });
     }
   }
   return [...missing.values()];
+}
+
+async function isThere(binary: string, { python }: Need, path: string): Promise<boolean> {
+  if (python === undefined) return (await findBinary(binary, path)) !== undefined;
+  // What apt-get brings belongs to the system's own Python, and others may be found first.
+  const command = (await findBinary("python3", "/usr/bin")) ?? (await findBinary("python3", path));
+  if (command === undefined) return false;
+  const [code] = await once(spawn(command, ["-c", `import ${python}`], { stdio: "ignore" }), "close");
+  return code === 0;
 }
 
 /**
@@ -113,11 +122,11 @@ async function findMissing(root: string, names: readonly string[], path: string)
 export async function findBinary(name: string, path: string = thisMachine().path): Promise<string | undefined> {
   for (const folder of path.split(delimiter)) {
     const file = join(folder, name);
-    const isThere = await access(file, constants.X_OK).then(
+    const isExecutable = await access(file, constants.X_OK).then(
       () => true,
       () => false,
     );
-    if (folder !== "" && isThere) return file;
+    if (folder !== "" && isExecutable) return file;
   }
   return undefined;
 }

@@ -8,11 +8,7 @@ import { makeFolder, manifest } from "./fixture.ts";
 const timeout = 30_000;
 
 /** A machine with an apt-get of its own that writes down what it is called with. */
-async function makeMachine(t: TestContext, aptGet: string, more: Partial<Machine> = {}) {
-  const needs = {
-    "ipc-nothing": { apt: "ipc-nothing-package", brew: "ipc-nothing-brew" },
-    sh: { apt: "dash" },
-  };
+async function makeMachine(t: TestContext, aptGet: string, more: Partial<Machine> = {}, needs: object = NEEDS) {
   const root = await makeFolder(t, {
     "packages/a-way/package.json": manifest("a-way", { ipc: { needs } }),
     "packages/b-way/package.json": manifest("b-way"),
@@ -38,6 +34,11 @@ async function makeMachine(t: TestContext, aptGet: string, more: Partial<Machine
   const calls = async () => (await readFile(join(bin, "apt-get.log"), "utf8")).split("\n").filter(Boolean);
   return { machine, bin, lines, calls };
 }
+
+const NEEDS = {
+  "ipc-nothing": { apt: "ipc-nothing-package", brew: "ipc-nothing-brew" },
+  sh: { apt: "dash" },
+};
 
 /** Brings the program, and notes what the policy on services was at that time. */
 const brings = [
@@ -73,6 +74,18 @@ test("bringNeeds() leaves a policy on services alone that was there before", { t
   const before = await readFile(machine.policyFile, "utf8");
   await bringNeeds([], machine);
   assert.equal(await readFile(machine.policyFile, "utf8"), before);
+});
+
+test("bringNeeds() looks for a module of Python's by importing it", { timeout }, async (t) => {
+  const needs = {
+    "python3-json": { apt: "python3-json", python: "json" },
+    "python3-nothing": { apt: "python3-nothing", python: "ipc_nothing" },
+  };
+  const { machine, lines } = await makeMachine(t, "exit 100", { install: "0" }, needs);
+  if ((await findBinary("python3", machine.path)) === undefined) return t.skip("needs python3");
+  await bringNeeds([], machine);
+  assert.equal(lines[0], "Missing: python3-nothing (a-way)");
+  assert.equal(lines.length, 2, "json comes with Python");
 });
 
 test("bringNeeds() looks only at the packages named", { timeout }, async (t) => {
