@@ -22,8 +22,17 @@ export interface RunningCommand {
 
 const STOP_WITHIN_MS = 5_000;
 
-/** Under `npx pnpm test`, `pnpm` itself may not be on the PATH of a shell. */
-const PROLOGUE = 'exec 2>&1\ntype -P pnpm >/dev/null || pnpm() { npx pnpm "$@"; }\n';
+/**
+ * Under `npx pnpm test`, `pnpm` itself may not be on the PATH of a shell. Where it is, npx has found it already: to look
+ * again costs it a second for each command.
+ */
+const PROLOGUE = `exec 2>&1
+if type -P pnpm >/dev/null; then
+  npx() { if [ "$1" = pnpm ]; then shift; command pnpm "$@"; else command npx "$@"; fi; }
+else
+  pnpm() { npx pnpm "$@"; }
+fi
+`;
 
 /** Starts a command in bash, in a process group of its own. */
 export function startCommand(command: string, folder: string): RunningCommand {
