@@ -459,9 +459,12 @@ test("a sink that answers with a gigabyte is cut off, and memory stays bounded",
   await leastMibOf(20);
   sentBytes = 0;
   const before = await leastMibOf(20);
-  const grownMib = ((await leastMibOf(20)) - before) / 20;
-  assert.ok(sentBytes < 40 * 16_000_000, `${sentBytes} bytes were taken for 40 answers`);
-  assert.ok(grownMib < 1, `grew by ${grownMib} MiB an answer`);
+  await leastMibOf(60);
+  const grownMib = (await leastMibOf(20)) - before;
+  assert.ok(sentBytes < 100 * 16_000_000, `${sentBytes} bytes were taken for 100 answers`);
+  // 80: each of those answers may be 1 MiB, and was held if nothing is let go.
+  assert.ok(grownMib < 40, `grew by ${grownMib} MiB in 80 answers`);
+  t.diagnostic(`grew by ${grownMib.toFixed(1)} MiB in 80 answers`);
 });
 
 test("a disk that is full: 503, nothing half written, and known keys are still known", { timeout }, async (t) => {
