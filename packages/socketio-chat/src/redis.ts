@@ -36,7 +36,7 @@ export async function openRedis(url: string, { keepMessages, waitMs, onEvent }: 
   (await connectTcp(`tcp://${place}`, { waitMs })).destroy();
   const connections: Redis[] = [];
   function open(): Redis {
-    const redis = new Redis(url, CONNECTION);
+    const redis = new HeardRedis(url, CONNECTION);
     // Without a listener every lost connection would be printed; that it is gone is told below.
     redis.on("error", ignore);
     connections.push(redis);
@@ -71,6 +71,17 @@ export async function openRedis(url: string, { keepMessages, waitMs, onEvent }: 
       closeAll();
     },
   };
+}
+
+/**
+ * The adapter, and ioredis when it is back, subscribe and publish without looking what comes of it. That must not end the
+ * process; whoever does look still learns of it.
+ */
+class HeardRedis extends Redis {
+  override sendCommand(...[command, stream]: Parameters<Redis["sendCommand"]>): unknown {
+    command.promise.catch(ignore);
+    return super.sendCommand(command, stream);
+  }
 }
 
 /** Host and port; never the password. */

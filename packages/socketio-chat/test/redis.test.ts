@@ -5,6 +5,7 @@ import { join } from "node:path";
 import test, { type TestContext } from "node:test";
 import { startProgram } from "@ipc/core/child";
 import { until } from "@ipc/core/testing";
+import { Redis } from "ioredis";
 import { connect, startServer } from "../src/index.ts";
 import { noRedis, redisUrl, startRedis } from "./redis.ts";
 import { bin, come, serve } from "./support.ts";
@@ -66,6 +67,18 @@ redisTest("Redis restarts: clients stay, what is said meanwhile arrives, and not
     assert.deepEqual(person.texts(), ["before", "meanwhile", "after"]);
     assert.ok(person.events.every(({ type }) => type !== "disconnected"));
   }
+});
+
+redisTest("what the adapter sends to Redis and does not look after ends no server", async (t) => {
+  const redis = redisUrl(await startRedis(t));
+  const commands = new Redis(redis);
+  t.after(() => commands.disconnect());
+  // Refused as it would be by a Redis that goes away in between.
+  await commands.acl("SETUSER", "default", "-subscribe");
+  const { url } = await serve(t, { redisUrl: redis });
+  const ann = await come(t, url, { name: "Ann" });
+  await ann.client.say("still here");
+  await until(() => ann.texts().length === 1);
 });
 
 redisTest("Redis comes back empty: a new epoch, and everybody is told that the history was lost", async (t) => {
